@@ -1,0 +1,378 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <utility>
+#include <vector>
+
+#include <sequencer/block_source.hpp>
+#include <sequencer/cache_line.hpp>
+#include <sequencer/cpu.hpp>
+#include <sequencer/detail/hole_ledger.hpp>
+#include <sequencer/detail/private_arena.hpp>
+#include <sequencer/detail/spare_block.hpp>
+#include <sequencer/wait.hpp>
+
+namespace sequencer {
+
+// Sizes in numbers. A handle's block starts at `block`; it doubles up to `max_block` while blocks
+// are used up within `quick`, and halves again when one lasts longer than `slow`.
+struct block_options {
+  std::uint64_t block = 1024;
+  std::uint64_t max_block = 0;  // 0: as `block`, a fixed size
+  std::chrono::nanoseconds quick{1'000'000};
+  std::chrono::nanoseconds slow{100'000'000};
+};
+
+// Hands out single numbers from blocks, one handle per thread. The position is a plain word that
+// only its handle's thread touches, so next() costs one compare and one add.
+//
+// Unique across handles; increasing per handle; NOT ordered across threads. At most
+// held_bound() numbers are missing when everything stops at once.
+//
+// After fork the child's handles answer `closed`: their words live in memory that the kernel
+// hands to the child zeroed.
+template <block_source Source>
+class block_cache {
+  struct state;
+  struct slot;
+
+ public:
+  class handle;
+
+  // Threads: one. `source` is owned by the cache, or referred to when Source is a reference-like
+  // type. Fails: stops the process when block is 0, above max_block, or above 2^32.
+  template <class... Args>
+  explicit block_cache(block_options options = {}, Args&&... source)
+      : state_(std::make_shared<state>(options, std::forward<Args>(source)...)) {}
+
+  // A handle for one thread. It may outlive the cache object.
+  // Threads: any. Progress: blocking (a mutex), allocates. Fails: never; a handle that could not
+  // be made answers `unavailable`.
+  handle local() { return handle(state_); }
+
+  // Tails that did not go back to the source.
+  // Threads: any. Progress: blocking (a mutex), allocates.
+  std::vector<hole> holes() const {
+    const std::lock_guard held(state_->guard);
+    return state_->ledger.holes();
+  }
+
+  // Most numbers that handles hold at this moment and could leave unissued.
+  std::uint64_t held_bound() const {
+    const std::lock_guard held(state_->guard);
+    return state_->in_use * state_->options.max_block * (Source::slow ? 2 : 1);
+  }
+
+  // Stops every handle: it answers `closed` once it sees this, at the latest when its block is
+  // used up. A number or so of each block may still be issued while this returns.
+  // Threads: any. Progress: blocking (a mutex).
+  void stop() noexcept { state_->stop(); }
+
+  // Fetches every block that handles have asked for ahead of need; true when there was one. Call
+  // it from a loop of your own; a handle that runs dry before fetches for itself.
+  // Threads: any. Progress: as the source's acquire.
+  bool tend() noexcept
+    requires(Source::slow)
+  {
+    return state_->tend();
+  }
+
+  Source& source() noexcept { return state_->source; }
+
+ private:
+  std::shared_ptr<state> state_;
+};
+
+template <block_source Source>
+struct alignas(interference_size) block_cache<Source>::slot {
+  // The owner's words; all zero means "inherited through fork".
+  sequence next = 0;
+  detail::atomic<sequence> stop_at{0};  // the low mark, then `last`; 0 once stopped
+  detail::atomic<sequence>* mirror = nullptr;
+  sequence last = 0;
+  std::uint64_t want = 0;
+  std::uint64_t epoch = 0;
+  std::uint64_t refilled_at = 0;  // ticks
+  std::uint32_t holder = 0;
+  bool alive = false;
+
+  struct nothing {};
+  struct alignas(interference_size) ahead {
+    detail::spare_block spare;
+    wait::park arrived;
+  };
+  [[no_unique_address]] std::conditional_t<Source::slow, ahead, nothing> prefetch;
+};
+
+template <block_source Source>
+struct block_cache<Source>::state {
+  template <class... Args>
+  explicit state(block_options asked, Args&&... args)
+      : options(checked(asked)), source(std::forward<Args>(args)...) {
+    grow();
+  }
+
+  static block_options checked(block_options asked) {
+    if (asked.max_block == 0) asked.max_block = asked.block;
+    if (asked.block == 0 || asked.block > asked.max_block ||
+        asked.max_block > (std::uint64_t{1} << 32)) {
+      detail::stop("a block cache needs 1 <= block <= max_block <= 2^32");
+    }
+    return asked;
+  }
+
+  void grow() {
+    auto arena = detail::private_arena::make(slots_per_arena * sizeof(slot));
+    if (!arena) return;
+    auto* first = static_cast<slot*>(arena.data());
+    for (std::size_t i = 0; i < slots_per_arena; ++i) {
+      auto* made = new (first + i) slot;
+      made->holder = static_cast<std::uint32_t>(slots.size());
+      slots.push_back(made);
+      free.push_back(made);
+    }
+    arenas.push_back(std::move(arena));
+    // The first arena's first slot doubles as the mark of the process that owns this cache.
+    if (arenas.size() == 1) {
+      free.erase(free.begin());
+      slots.front()->alive = true;
+    }
+  }
+
+  bool in_owner_process() const noexcept { return !slots.empty() && slots.front()->alive; }
+
+  slot* open_slot() {
+    const std::lock_guard held(guard);
+    if (!in_owner_process()) return nullptr;
+    if (free.empty()) grow();
+    if (free.empty()) return nullptr;
+    auto* opened = free.back();
+    free.pop_back();
+    ++in_use;
+    opened->next = opened->last = opened->epoch = opened->refilled_at = 0;
+    // relaxed: the slot is this thread's alone.
+    opened->stop_at.store(0, detail::relaxed);
+    opened->want = options.block;
+    opened->alive = true;
+    if constexpr (mirrored_source<Source>) opened->mirror = source.mirror(opened->holder);
+    return opened;
+  }
+
+  void close_slot(slot& ended) {
+    if (!ended.alive) return;  // inherited through fork: its numbers are the parent's
+    if constexpr (Source::slow) withdraw(ended);
+    give_up(ended, {ended.next, ended.last}, loss::handle_ended);
+    const std::lock_guard held(guard);
+    ended.alive = false;
+    ended.next = ended.last = 0;
+    --in_use;
+    free.push_back(&ended);
+  }
+
+  void stop() noexcept {
+    const std::lock_guard held(guard);
+    // order: cache-stopped -> cache-stop-seen: only the flag; owners look after they store
+    stopped.store(true, detail::release);
+    // relaxed: sends the owner to refill(), where the flag decides.
+    for (auto* at : slots) at->stop_at.store(0, detail::relaxed);
+  }
+
+  bool is_stopped() const noexcept {
+    // order: cache-stop-seen <- cache-stopped: only the flag
+    return stopped.load(detail::acquire);
+  }
+
+  void give_up(slot& from, range tail, loss why) {
+    if (source.release(from.holder, tail) || tail.empty()) return;
+    const std::lock_guard held(guard);
+    ledger.add({tail, tail.size(), from.epoch, why, true, false});
+  }
+
+  void withdraw(slot& ended) {
+    auto& ahead = ended.prefetch;
+    if (ahead.spare.idle() || ahead.spare.withdraw()) return;
+    wait::await(ahead.arrived, [&] { return ahead.spare.ready_to_take(); }, [] { return false; });
+    if (const auto unused = ahead.spare.take()) {
+      give_up(ended, unused->numbers, loss::handle_ended);
+    }
+  }
+
+  bool tend() noexcept {
+    bool served = false;
+    for (std::size_t i = 0;; ++i) {
+      slot* at = nullptr;
+      {
+        const std::lock_guard held(guard);
+        if (i >= slots.size() || !in_owner_process()) return served;
+        at = slots[i];
+      }
+      if (at->prefetch.spare.serve([&](const block_request& r) { return source.acquire(r); })) {
+        at->prefetch.arrived.wake();
+        served = true;
+      }
+    }
+  }
+
+  static constexpr std::size_t slots_per_arena = 31;
+
+  const block_options options;
+  const cpu::tsc_clock clock = cpu::tsc_clock::calibrate(std::chrono::microseconds(200));
+  Source source;
+  mutable std::mutex guard;
+  std::vector<detail::private_arena> arenas;
+  std::vector<slot*> slots;
+  std::vector<slot*> free;
+  std::uint64_t in_use = 0;
+  detail::atomic<bool> stopped{false};
+  detail::hole_ledger ledger{1024};
+};
+
+// One thread's share of a block cache. Ends by giving its tail back, or leaving it as a hole.
+// Threads: one at a time; the handle may move between threads with the usual hand-over.
+template <block_source Source>
+class block_cache<Source>::handle {
+ public:
+  handle(handle&& other) noexcept
+      : state_(std::move(other.state_)), slot_(std::exchange(other.slot_, nullptr)) {}
+  handle& operator=(handle&& other) noexcept {
+    std::swap(state_, other.state_);
+    std::swap(slot_, other.slot_);
+    return *this;
+  }
+  ~handle() {
+    if (slot_ != nullptr) state_->close_slot(*slot_);
+  }
+
+  // Takes the next number of this handle; asks the source when the block is used up.
+  // Progress: wait-free from the block; at a refill as the source's acquire.
+  // Order: increasing on this handle, unique across handles.
+  // Fails: what the source answers; closed in a forked child.
+  result<sequence> next() noexcept { return next_until(wait::never); }
+
+  // As next(), but answers `unavailable` where the source would have to wait.
+  result<sequence> try_next() noexcept { return next_until(wait::at_once); }
+
+  // As next(), but gives up at `until`: timeout.
+  result<sequence> next_for(wait::deadline until) noexcept { return next_until(until); }
+
+  // Numbers left before the next refill.
+  std::uint64_t remaining() const noexcept { return slot_ ? slot_->last - slot_->next : 0; }
+
+  // Owner epoch of the block that the last number came from: its fencing token.
+  std::uint64_t epoch() const noexcept { return slot_ ? slot_->epoch : 0; }
+
+ private:
+  friend class block_cache;
+
+  explicit handle(std::shared_ptr<state> owner)
+      : state_(std::move(owner)), slot_(state_->open_slot()) {}
+
+  result<sequence> next_until(wait::deadline until) noexcept {
+    auto* at = slot_;
+    if (at == nullptr) return errc::unavailable;
+    const auto number = at->next;
+    // relaxed: changed by others only to 0, to stop this handle; its numbers stay its own.
+    if (number >= at->stop_at.load(detail::relaxed)) [[unlikely]] return refill(until);
+    take(*at, number);
+    return number;
+  }
+
+  static void take(slot& at, sequence number) noexcept {
+    at.next = number + 1;
+    if constexpr (mirrored_source<Source>) {
+      // relaxed: read by the kernel's next owner of the page after this process died, and by
+      // close(), which treats it as a hint.
+      at.mirror->store(number + 1, detail::relaxed);
+      std::atomic_signal_fence(std::memory_order_seq_cst);
+    }
+  }
+
+  [[gnu::noinline]] result<sequence> refill(wait::deadline until) noexcept {
+    auto& at = *slot_;
+    if (!at.alive || state_->is_stopped()) return errc::closed;
+    if (at.next < at.last) {
+      pass_low_mark(at);
+    } else if (const auto failed = install_next_block(at, until); failed != errc{}) {
+      return failed;
+    }
+    const auto number = at.next;
+    take(at, number);
+    return number;
+  }
+
+  // The hot path stops once at the low mark so that a slow source is asked ahead of need.
+  void pass_low_mark(slot& at) noexcept {
+    if constexpr (Source::slow) {
+      if (at.prefetch.spare.idle()) at.prefetch.spare.ask(request(at, wait::never));
+    }
+    // relaxed: as next_until
+    at.stop_at.store(at.last, detail::relaxed);
+  }
+
+  errc install_next_block(slot& at, wait::deadline until) noexcept {
+    adapt(at);
+    for (;;) {
+      const auto granted = fetch(at, until);
+      if (!granted) return granted.code();
+      if (granted->numbers.first < at.next) {
+        state_->give_up(at, granted->numbers, loss::discarded);
+        continue;
+      }
+      install(at, *granted);
+      return {};
+    }
+  }
+
+  void install(slot& at, const block& granted) noexcept {
+    at.next = granted.numbers.first;
+    at.last = granted.numbers.last;
+    at.epoch = granted.epoch;
+    const auto low = Source::slow ? at.next + granted.numbers.size() / 2 : at.last;
+    // relaxed: as next_until
+    at.stop_at.store(low, detail::relaxed);
+  }
+
+  result<block> fetch(slot& at, wait::deadline until) noexcept {
+    if constexpr (Source::slow) {
+      auto& ahead = at.prefetch;
+      if (!ahead.spare.idle() && !ahead.spare.withdraw()) {
+        const auto ready = wait::await(
+            ahead.arrived, [&] { return ahead.spare.ready_to_take(); }, [] { return false; },
+            until);
+        if (ready != wait::outcome::ready) {
+          return until == wait::at_once ? errc::unavailable : errc::timeout;
+        }
+        if (const auto fetched = ahead.spare.take()) return fetched;
+      }
+    }
+    return state_->source.acquire(request(at, until));
+  }
+
+  block_request request(const slot& at, wait::deadline until) const noexcept {
+    return {1, at.want, at.last, at.holder, until};
+  }
+
+  void adapt(slot& at) noexcept {
+    const auto now = cpu::ticks();
+    const auto& options = state_->options;
+    if (at.refilled_at != 0 && options.block != options.max_block) {
+      const auto lasted = now - at.refilled_at;
+      if (lasted < state_->clock.to_ticks(options.quick)) {
+        at.want = std::min(at.want * 2, options.max_block);
+      } else if (lasted > state_->clock.to_ticks(options.slow)) {
+        at.want = std::max(at.want / 2, options.block);
+      }
+    }
+    at.refilled_at = now;
+  }
+
+  std::shared_ptr<state> state_;
+  slot* slot_;
+};
+
+}  // namespace sequencer

@@ -1,0 +1,22 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+
+// The one seam through which atomics reach the library. A model checker puts its own file of this
+// name earlier in the include path and so runs the very same source.
+namespace sequencer::detail {
+
+template <class T>
+using atomic = std::atomic<T>;
+
+// A plain variable that the algorithms hand from thread to thread; a checker watches it for races.
+template <class T>
+using plain = T;
+
+inline constexpr auto relaxed = std::memory_order_relaxed;
+inline constexpr auto acquire = std::memory_order_acquire;
+inline constexpr auto release = std::memory_order_release;
+inline constexpr auto acq_rel = std::memory_order_acq_rel;
+
+}  // namespace sequencer::detail

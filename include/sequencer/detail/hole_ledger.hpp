@@ -1,0 +1,84 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include <sequencer/hole.hpp>
+
+namespace sequencer::detail {
+
+// A bounded, ordered account of holes. Touching holes of one kind become one; beyond the capacity
+// the two nearest neighbours become one that says so and keeps the count of lost numbers.
+class hole_ledger {
+ public:
+  explicit hole_ledger(std::size_t capacity) : capacity_(capacity) {}
+
+  // Ignores an empty hole and one that is recorded already.
+  // Threads: one at a time.
+  void add(const hole& found) {
+    if (found.numbers.empty()) return;
+    const auto at = std::lower_bound(
+        holes_.begin(), holes_.end(), found,
+        [](const hole& a, const hole& b) { return a.numbers.first < b.numbers.first; });
+    if (at != holes_.end() && covers(*at, found)) return;
+    if (at != holes_.begin() && covers(*std::prev(at), found)) return;
+    join_touching(holes_.insert(at, found));
+    while (holes_.size() > capacity_) merge_nearest();
+  }
+
+  const std::vector<hole>& holes() const noexcept { return holes_; }
+
+ private:
+  using place = std::vector<hole>::iterator;
+
+  static bool covers(const hole& known, const hole& found) noexcept {
+    return known.numbers.first <= found.numbers.first && known.numbers.last >= found.numbers.last;
+  }
+
+  static bool same_kind(const hole& a, const hole& b) noexcept {
+    return a.why == b.why && a.certain == b.certain && a.epoch == b.epoch && !a.merged &&
+           !b.merged;
+  }
+
+  void join_touching(place at) {
+    if (const auto next = std::next(at); next != holes_.end() && same_kind(*at, *next) &&
+                                         at->numbers.last == next->numbers.first) {
+      at->numbers.last = next->numbers.last;
+      at->lost += next->lost;
+      holes_.erase(next);
+    }
+    if (at == holes_.begin()) return;
+    const auto before = std::prev(at);
+    if (same_kind(*before, *at) && before->numbers.last == at->numbers.first) {
+      before->numbers.last = at->numbers.last;
+      before->lost += at->lost;
+      holes_.erase(at);
+    }
+  }
+
+  void merge_nearest() {
+    auto nearest = holes_.begin();
+    for (auto at = holes_.begin(); std::next(at) != holes_.end(); ++at) {
+      if (distance_after(at) < distance_after(nearest)) nearest = at;
+    }
+    const auto gone = std::next(nearest);
+    nearest->numbers.last = std::max(nearest->numbers.last, gone->numbers.last);
+    nearest->lost += gone->lost;
+    nearest->epoch = std::max(nearest->epoch, gone->epoch);
+    nearest->certain = false;
+    nearest->merged = true;
+    holes_.erase(gone);
+  }
+
+  static sequence distance_after(place at) noexcept {
+    const auto next = std::next(at);
+    return next->numbers.first > at->numbers.last ? next->numbers.first - at->numbers.last : 0;
+  }
+
+  std::size_t capacity_;
+  std::vector<hole> holes_;
+};
+
+}  // namespace sequencer::detail

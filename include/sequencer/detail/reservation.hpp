@@ -1,0 +1,294 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include <sequencer/cache_line.hpp>
+#include <sequencer/detail/atomic.hpp>
+#include <sequencer/result.hpp>
+#include <sequencer/sequence.hpp>
+#include <sequencer/wait.hpp>
+
+namespace sequencer::detail {
+
+class reservation;
+
+// Whoever moves the durable mark of reservations ahead.
+class mark_keeper {
+ public:
+  // Asks for more numbers soon; returns at once.
+  virtual void request(reservation& from) noexcept = 0;
+  // Makes everything that is taken or wanted durable on the calling thread, and raises.
+  virtual void serve_now(reservation& from) noexcept = 0;
+
+ protected:
+  ~mark_keeper() = default;
+};
+
+// The counter of a strict sequence. Where it lives decides what survives: in a live region it is
+// shared memory that outlives the process.
+//
+// `next` is where the next number comes from; bit 63 set means closed. `limit` repeats the mark
+// under which numbers may have left, so that min(next, limit) is the exact next number after the
+// process died at any instruction: numbers at or above the limit were taken but never left.
+struct alignas(interference_size) ticket_line {
+  atomic<sequence> next{0};
+  alignas(interference_size) atomic<sequence> limit{0};
+};
+
+// What callers read before they touch the counter: lives in memory that is zero in a forked child.
+struct alignas(interference_size) limit_line {
+  atomic<std::uint64_t> alive{0};  // 0: forked child, or closed
+  atomic<sequence> soft{0};        // below: leave at once. At most `hard`
+  atomic<sequence> hard{0};        // below: durable
+};
+
+// Numbers that leave only below a durable mark that runs ahead of them.
+//
+// Invariant (write ahead): a number v is returned only after `hard` > v was read, and `hard` is
+// raised to H only after a mark of H or more was written and synced by this process.
+// `soft` <= `hard` at every moment, because `hard` never decreases and every value stored to
+// `soft` was at most `hard` when it was stored.
+//
+// Roles: any number of callers; one keeper at a time (a mutex of the keeper's own).
+class reservation {
+ public:
+  // `beyond`: first number that is never issued (maximum + 1, at most top + 1). `each`: no mark
+  // runs ahead; callers make their own numbers durable, one of them for all who wait.
+  reservation(ticket_line& tickets, limit_line& limits, mark_keeper& keeper, sequence beyond,
+              bool each)
+      : tickets_(tickets), limits_(limits), keeper_(keeper), beyond_(beyond), each_(each) {}
+
+  // Takes the next number; parks while the keeper is behind.
+  result<sequence> next() noexcept {
+    // relaxed: zero only in a child of fork or after close, where the counter says so too.
+    if (limits_.alive.load(relaxed) == 0) [[unlikely]] return refusal();
+    // order: soft-seen <- soft-raised: the mark below which numbers are durable
+    const auto soft = limits_.soft.load(acquire);
+    // relaxed: unique by the modification order of this word; it publishes nothing.
+    const auto taken = tickets_.next.fetch_add(1, relaxed);
+    if (taken < soft) [[likely]] return taken;
+    return leave_when_durable(taken);
+  }
+
+  // Takes n consecutive numbers, parks until `until`. A refused call takes nothing.
+  // Fails: unavailable when `until` is at_once, else timeout; exhausted; the error that stopped it.
+  result<range> next_for(std::uint64_t n, wait::deadline until) noexcept {
+    for (bool led = false;; led = true) {
+      const auto taken = take_below_hard(n);
+      if (taken || taken.code() != errc::unavailable) return taken;
+      if (until == wait::at_once && (led || !each_)) return call_keeper(n), errc::unavailable;
+      if (each_ && lead(n)) continue;
+      const auto waited = wait_for([&] { return take_possible(n); }, n, until);
+      if (waited == wait::outcome::stopped) return stopped();
+      if (waited == wait::outcome::timeout) return errc::timeout;
+    }
+  }
+
+  // First number that was not taken; never above `hard` in the sense of numbers that left.
+  sequence position() const noexcept {
+    // relaxed: a hint.
+    const auto next = tickets_.next.load(relaxed) & top_bits;
+    const auto hard = durable();
+    return next < hard ? next : hard;
+  }
+
+  sequence durable() const noexcept {
+    // order: hard-seen <- hard-raised: the mark below which numbers are durable
+    return limits_.hard.load(acquire);
+  }
+
+  // ---- keeper's side, one thread at a time ----
+
+  // Begins to serve a request: later ones are queued again. Returns the least mark that satisfies
+  // everybody who waits now.
+  sequence demand() noexcept {
+    // order: request-served <-> request-made: the numbers taken before the request
+    pending_.exchange(false, acq_rel);
+    // relaxed: at least what every requester took; more is welcome.
+    const auto next = tickets_.next.load(relaxed);
+    if (next > top) return durable();
+    // relaxed: raised before the request that was read above.
+    const auto wanted = wanted_.load(relaxed);
+    return next > wanted ? next : wanted;
+  }
+
+  // Publishes a mark that is durable now, and where callers shall ask for the next one. Waiters
+  // sleep on until wake().
+  void raise(sequence hard, sequence soft) noexcept {
+    // order: live-limit-raised -> live-limit-seen: numbers below may have left
+    tickets_.limit.store(hard, release);
+    // order: hard-raised -> hard-seen: the mark below which numbers are durable
+    limits_.hard.store(hard, release);
+    // order: soft-raised -> soft-seen: the mark below which numbers are durable
+    limits_.soft.store(soft < hard ? soft : hard, release);
+  }
+
+  // After every served request, raised or not: a waiter may have to ask again.
+  void wake() noexcept { changed_.wake(); }
+
+  // Lets callers in. Before the first raise() they wait.
+  void open() noexcept {
+    // relaxed: the owner hands the reservation to callers by other means.
+    limits_.alive.store(1, relaxed);
+  }
+
+  // Refuses everything from now on with `why`; a caller that waits returns it. The first wins.
+  void stop(errc why) noexcept {
+    auto none = errc{};
+    // order: stop-made -> stop-seen: the reason
+    stopped_.compare_exchange_strong(none, why, release, relaxed);  // relaxed: keeps the first
+    changed_.wake();
+  }
+
+  // Stops and takes the final position by an operation that puts the counter beyond every limit,
+  // so that a caller who looked before can no longer pass. Returns the first number never issued.
+  sequence close() noexcept {
+    stop(errc::closed);
+    // relaxed: seen late, a caller goes on to the counter, which refuses it.
+    limits_.alive.store(0, relaxed);
+    // relaxed: the modification order of the counter decides who came before the close.
+    const auto next = tickets_.next.fetch_or(closed_bit, relaxed) & top_bits;
+    const auto hard = durable();
+    return next < hard ? next : hard;
+  }
+
+  errc stopped() const noexcept {
+    // order: stop-seen <- stop-made: the reason
+    return stopped_.load(acquire);
+  }
+
+  sequence beyond() const noexcept { return beyond_; }
+  std::uint64_t waits() const noexcept {
+    // relaxed: a statistic.
+    return waits_.load(relaxed);
+  }
+
+  // Link of the keeper's queue of requests; owned by the keeper from request() to demand().
+  reservation* queued_behind = nullptr;
+  void* owner = nullptr;  // the keeper's record of this sequence
+
+  static constexpr sequence closed_bit = top + 1;
+  static constexpr sequence top_bits = top;
+
+ private:
+  errc refusal() const noexcept {
+    const auto why = stopped();
+    return why == errc{} ? errc::closed : why;
+  }
+
+  [[gnu::noinline]] result<sequence> leave_when_durable(sequence taken) noexcept {
+    if (taken >= beyond_) return taken > top ? refusal() : errc::exhausted;
+    if (taken < durable()) {
+      ask_once();
+      return taken;
+    }
+    // relaxed: a statistic.
+    if (!each_) waits_.fetch_add(1, relaxed);
+    for (;;) {
+      if (each_) lead(0);
+      const auto waited = wait_for([&] { return taken < durable(); }, 0, wait::never);
+      if (taken < durable()) return taken;
+      if (waited == wait::outcome::stopped) return stopped();
+    }
+  }
+
+  // Waits until ready(), asking the keeper again whenever it has served without effect. In `each`
+  // also returns when nobody leads any more.
+  template <class Ready>
+  wait::outcome wait_for(Ready ready, std::uint64_t n, wait::deadline until) noexcept {
+    // relaxed: cleared before the leader's wake(), which the listener acquires.
+    const auto leaderless = [&] { return each_ && !leading_.load(relaxed); };
+    const auto stopping = [&] {
+      if (!each_) call_keeper(n);
+      return stopped() != errc{};
+    };
+    return wait::await(changed_, [&] { return ready() || leaderless(); }, stopping, until);
+  }
+
+  // One caller writes the mark for everybody who waits; true when it was this one.
+  bool lead(std::uint64_t n) noexcept {
+    if (n != 0) want_up_to(n);
+    // order: lead-taken <-> lead-left: the marks of the former leader
+    if (leading_.exchange(true, acq_rel)) return false;
+    if (stopped() == errc{}) keeper_.serve_now(*this);
+    // order: lead-left <-> lead-taken: the marks of this leader
+    leading_.store(false, release);
+    changed_.wake();
+    return true;
+  }
+
+  // The first caller to cross the soft mark asks and lets the others pass quickly up to the hard
+  // one. A value of `hard` that is old by now only makes somebody ask once more.
+  void ask_once() noexcept {
+    if (!call_keeper(0)) return;
+    // order: soft-raised -> soft-seen: the mark below which numbers are durable
+    limits_.soft.store(durable(), release);
+  }
+
+  // True when this call made the request.
+  bool call_keeper(std::uint64_t n) noexcept {
+    if (n != 0) want_up_to(n);
+    // relaxed: a stale `true` is seen again after the keeper's wake(), which clears it first.
+    if (pending_.load(relaxed)) return false;
+    // order: request-made <-> request-served: the numbers taken before the request
+    if (pending_.exchange(true, acq_rel)) return false;
+    keeper_.request(*this);
+    return true;
+  }
+
+  void want_up_to(std::uint64_t n) noexcept {
+    // relaxed: a hint to the keeper, released by the request that follows.
+    const auto target = tickets_.next.load(relaxed) + n;
+    auto seen = wanted_.load(relaxed);  // relaxed: as above
+    while (seen < target && target <= beyond_ &&
+           !wanted_.compare_exchange_weak(seen, target, relaxed, relaxed)) {  // relaxed: as above
+    }
+  }
+
+  bool take_possible(std::uint64_t n) const noexcept {
+    // relaxed: a hint; the exchange of take_below_hard decides.
+    const auto next = tickets_.next.load(relaxed);
+    return next > top || beyond_ - next < n || next > beyond_ || next + n <= durable();
+  }
+
+  result<range> take_below_hard(std::uint64_t n) noexcept {
+    // relaxed: as next()
+    if (limits_.alive.load(relaxed) == 0) return refusal();
+    const auto hard = durable();
+    // relaxed: as next()
+    auto first = tickets_.next.load(relaxed);
+    for (;;) {
+      if (first > top) return refusal();
+      if (first >= beyond_ || beyond_ - first < n) return errc::exhausted;
+      if (first + n > hard) return errc::unavailable;
+      // relaxed: as next()
+      if (tickets_.next.compare_exchange_weak(first, first + n, relaxed, relaxed)) {
+        ask_when_past_soft(first + n);
+        return range{first, first + n};
+      }
+    }
+  }
+
+  void ask_when_past_soft(sequence next) noexcept {
+    // relaxed: decides only whether to ask early.
+    if (next > limits_.soft.load(relaxed)) ask_once();
+  }
+
+  ticket_line& tickets_;
+  limit_line& limits_;
+  mark_keeper& keeper_;
+  const sequence beyond_;
+  const bool each_;
+  atomic<bool> leading_{false};
+  atomic<sequence> wanted_{0};
+  atomic<bool> pending_{false};
+  atomic<errc> stopped_{errc{}};
+  atomic<std::uint64_t> waits_{0};
+  wait::park changed_;
+};
+
+static_assert(sizeof(ticket_line) == 2 * interference_size);
+static_assert(sizeof(limit_line) == interference_size);
+
+}  // namespace sequencer::detail
