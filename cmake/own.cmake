@@ -1,0 +1,28 @@
+# Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+
+# What holds for targets of this project and is never imposed on those who use it.
+
+set(SEQUENCER_SANITIZE "" CACHE STRING "address;undefined or thread; empty for none")
+option(SEQUENCER_NOEXCEPT "Build our own targets with -fno-exceptions -fno-rtti" OFF)
+
+# Sets the house's language rules on one of our own targets.
+function(sequencer_own target)
+  set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wconversion)
+  if(PROJECT_IS_TOP_LEVEL)
+    target_compile_options(${target} PRIVATE -Werror)
+  endif()
+  if(SEQUENCER_NOEXCEPT)
+    target_compile_options(${target} PRIVATE -fno-exceptions -fno-rtti)
+  endif()
+  if(SEQUENCER_SANITIZE)
+    list(JOIN SEQUENCER_SANITIZE "," kinds)
+    target_compile_options(${target} PRIVATE
+      -fsanitize=${kinds} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+    target_link_options(${target} PRIVATE -fsanitize=${kinds})
+    # A fence is invisible to the thread sanitizer; gcc can refuse to compile one.
+    if("thread" IN_LIST SEQUENCER_SANITIZE AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+      target_compile_options(${target} PRIVATE -Werror=tsan)
+    endif()
+  endif()
+endfunction()

@@ -1,0 +1,52 @@
+# Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+
+# A part that cannot be built says why and is left out; a part that was asked for by name with
+# SEQUENCER_BUILD_<PART>=ON stops the configuration instead.
+function(sequencer_leave_out part reason)
+  if(SEQUENCER_BUILD_${part} STREQUAL "ON")
+    message(FATAL_ERROR "sequencer: SEQUENCER_BUILD_${part}=ON, but ${reason}")
+  endif()
+  message(STATUS "sequencer: ${part} left out: ${reason}")
+endfunction()
+
+# Declares SEQUENCER_BUILD_<PART> (AUTO, ON or OFF) and sets <out> to whether it is wanted at all.
+# `default` is what AUTO means here.
+function(sequencer_part_option part default out)
+  set(SEQUENCER_BUILD_${part} AUTO CACHE STRING "AUTO (if its dependencies are found), ON or OFF")
+  set_property(CACHE SEQUENCER_BUILD_${part} PROPERTY STRINGS AUTO ON OFF)
+  set(wanted ${SEQUENCER_BUILD_${part}})
+  if(wanted STREQUAL "AUTO")
+    set(wanted ${default})
+  endif()
+  set(${out} ${wanted} PARENT_SCOPE)
+endfunction()
+
+# sequencer_part(<PART> ON_TOP_LEVEL DIRECTORY <dir> [TARGETS <needed>...] [PACKAGES <needed>...])
+# Adds <dir> when it is wanted and everything that it needs is there.
+macro(sequencer_part part)
+  cmake_parse_arguments(part_arg "ON_TOP_LEVEL" "DIRECTORY" "TARGETS;PACKAGES" ${ARGN})
+  sequencer_part_option(${part} ${PROJECT_IS_TOP_LEVEL} part_wanted)
+  if(part_wanted)
+    set(part_missing "")
+    foreach(needed IN LISTS part_arg_TARGETS)
+      if(NOT TARGET ${needed})
+        list(APPEND part_missing "the target ${needed} is not built")
+      endif()
+    endforeach()
+    foreach(needed IN LISTS part_arg_PACKAGES)
+      find_package(${needed} CONFIG QUIET)
+      if(NOT ${needed}_FOUND)
+        list(APPEND part_missing "the package ${needed} was not found")
+      endif()
+    endforeach()
+    if(NOT EXISTS "${PROJECT_SOURCE_DIR}/${part_arg_DIRECTORY}/CMakeLists.txt")
+      list(APPEND part_missing "there is no ${part_arg_DIRECTORY}")
+    endif()
+    if(part_missing)
+      list(JOIN part_missing " and " part_missing)
+      sequencer_leave_out(${part} "${part_missing}")
+    else()
+      add_subdirectory(${part_arg_DIRECTORY})
+    endif()
+  endif()
+endmacro()

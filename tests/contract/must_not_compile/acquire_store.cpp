@@ -1,0 +1,12 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+// refused: no matching (member )?function|no match
+#include "../strict_orders/sequencer/detail/atomic.hpp"
+
+// Proves that the stand-in used by the strict_orders build refuses what it is there to refuse.
+void end(sequencer::detail::atomic<unsigned>& word) {
+#ifdef WRONG
+  word.store(1, sequencer::detail::acquire);
+#else
+  word.store(1, sequencer::detail::release);
+#endif
+}

@@ -1,0 +1,98 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+//
+// Promises that a user's build may lean on: sizes, what is noexcept, what may be copied or moved.
+// All of them are decided by the compiler; the one test shows in the count that they were looked
+// at.
+
+#include <gtest/gtest.h>
+
+#include <type_traits>
+#include <utility>
+
+#include <sequencer/block_cache.hpp>
+#include <sequencer/block_source.hpp>
+#include <sequencer/cache_line.hpp>
+#include <sequencer/counter.hpp>
+#include <sequencer/cursor.hpp>
+#include <sequencer/hole.hpp>
+#include <sequencer/result.hpp>
+#include <sequencer/sequence.hpp>
+#include <sequencer/version.hpp>
+#include <sequencer/wait.hpp>
+
+namespace sequencer {
+namespace {
+
+// ---- sizes and layout: golden, no option and no compiler changes them
+static_assert(interference_size == 128);
+static_assert(sizeof(sequence) == 8 && std::is_unsigned_v<sequence>);
+static_assert(top == 9'223'372'036'854'775'807u);
+static_assert(sizeof(range) == 16 && std::is_trivially_copyable_v<range>);
+static_assert(sizeof(block) == 32 && std::is_trivially_copyable_v<block>);
+static_assert(sizeof(counter) == 128 && alignof(counter) == 128);
+static_assert(sizeof(cursor) == 128 && alignof(cursor) == 128);
+static_assert(sizeof(memory_source) == 128 && alignof(memory_source) == 128);
+static_assert(sizeof(padded<char>) == 128 && sizeof(padded<char[129]>) == 256);
+
+// ---- answers of hot calls travel in registers
+static_assert(sizeof(result<sequence>) == 8 && std::is_trivially_copyable_v<result<sequence>>);
+static_assert(sizeof(result<range>) == 16 && std::is_trivially_copyable_v<result<range>>);
+static_assert(std::is_trivially_copyable_v<result<block>>);
+
+// ---- hot calls never throw
+using volatile_cache = block_cache<memory_source>;
+static_assert(noexcept(std::declval<counter&>().next()));
+static_assert(noexcept(std::declval<counter&>().next(2)));
+static_assert(noexcept(std::declval<const counter&>().peek()));
+static_assert(noexcept(std::declval<const cursor&>().position()));
+static_assert(noexcept(std::declval<cursor&>().advance_to(1)));
+static_assert(noexcept(std::declval<memory_source&>().acquire({})));
+static_assert(noexcept(std::declval<volatile_cache::handle&>().next()));
+static_assert(noexcept(std::declval<volatile_cache::handle&>().try_next()));
+static_assert(std::is_nothrow_destructible_v<volatile_cache::handle>);
+
+// ---- what other threads point at stays where it is
+template <class T>
+constexpr bool pinned = !std::is_copy_constructible_v<T> && !std::is_copy_assignable_v<T> &&
+                        !std::is_move_constructible_v<T> && !std::is_move_assignable_v<T>;
+static_assert(pinned<counter> && pinned<cursor> && pinned<memory_source>);
+
+// ---- a handle has one owner, which may change
+static_assert(!std::is_copy_constructible_v<volatile_cache::handle>);
+static_assert(std::is_nothrow_move_constructible_v<volatile_cache::handle>);
+
+// ---- an answer never turns into a number or a truth by itself
+static_assert(!std::is_convertible_v<result<sequence>, bool>);
+static_assert(!std::is_convertible_v<result<sequence>, sequence>);
+static_assert(std::is_constructible_v<bool, result<sequence>>);
+static_assert(!std::is_convertible_v<sequence, counter>);
+
+// ---- concepts accept exactly what they describe
+static_assert(block_source<memory_source> && !mirrored_source<memory_source>);
+static_assert(!block_source<counter> && !block_source<int>);
+static_assert(wait::strategy<wait::spin> && wait::strategy<wait::park>);
+static_assert(!wait::strategy<counter>);
+
+// ---- every error says what to do about it
+static_assert(remedy_of(errc::unavailable) == remedy::retry);
+static_assert(remedy_of(errc::timeout) == remedy::retry);
+static_assert(remedy_of(errc::fenced) == remedy::stop);
+static_assert(remedy_of(errc::exhausted) == remedy::stop);
+static_assert(remedy_of(errc::closed) == remedy::stop);
+static_assert(remedy_of(errc::corrupt) == remedy::repair);
+static_assert(remedy_of(errc::version) == remedy::repair);
+static_assert(remedy_of(errc::locked) == remedy::configure);
+static_assert(remedy_of(errc::denied) == remedy::configure);
+static_assert(remedy_of(errc::unsupported) == remedy::configure);
+static_assert(remedy_of(errc::invalid) == remedy::configure);
+static_assert(remedy_of(errc::io) == remedy::io);
+
+TEST(contract, version_macros_agree) {
+  const auto joined = std::to_string(SEQUENCER_VERSION_MAJOR) + "." +
+                      std::to_string(SEQUENCER_VERSION_MINOR) + "." +
+                      std::to_string(SEQUENCER_VERSION_PATCH);
+  EXPECT_EQ(joined, SEQUENCER_VERSION);
+}
+
+}  // namespace
+}  // namespace sequencer
