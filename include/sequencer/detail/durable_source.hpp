@@ -1,0 +1,32 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include <sequencer/block_source.hpp>
+#include <sequencer/detail/atomic.hpp>
+
+namespace sequencer::detail {
+
+struct open_sequence;
+
+// A sequence of a checkpoint as a block source. Each holder's position is mirrored in the live
+// region, so that after a SIGKILL every unissued number is known. Compiled in sequencer::durable.
+class durable_source {
+ public:
+  static constexpr bool slow = false;  // the reservation already runs ahead
+
+  explicit durable_source(open_sequence& from) noexcept : from_(&from) {}
+
+  // Threads: any. Progress: blocking, a short critical section shared by the refills of this
+  // sequence; waits when the keeper is late. Order: blocks increase.
+  // Fails: as durable_sequence; unavailable also when all holder records are taken.
+  result<block> acquire(const block_request& asked) noexcept;
+  bool release(std::uint32_t holder, range tail) noexcept;
+  atomic<sequence>* mirror(std::uint32_t holder) noexcept;
+
+ private:
+  open_sequence* from_;
+};
+
+}  // namespace sequencer::detail

@@ -1,0 +1,109 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include "os.hpp"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <ctime>
+
+namespace sequencer::detail {
+
+namespace {
+
+std::int64_t read_clock(clockid_t id) {
+  timespec now{};
+  ::clock_gettime(id, &now);
+  return now.tv_sec * std::int64_t{1'000'000'000} + now.tv_nsec;
+}
+
+// A write beyond RLIMIT_FSIZE would kill the process with SIGXFSZ; say EFBIG instead.
+bool beyond_size_limit(std::size_t bytes, off_t at) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return false;
+  if (static_cast<rlim_t>(at) + bytes <= limit.rlim_cur) return false;
+  errno = EFBIG;
+  return true;
+}
+
+class posix_os final : public os {
+ public:
+  int open(const char* path, int flags, mode_t mode) override {
+    return ::open(path, flags, mode);
+  }
+  int close(int fd) override { return ::close(fd); }
+  ssize_t pread(int fd, void* to, std::size_t bytes, off_t at) override {
+    return ::pread(fd, to, bytes, at);
+  }
+  ssize_t pwrite(int fd, const void* from, std::size_t bytes, off_t at) override {
+    return beyond_size_limit(bytes, at) ? -1 : ::pwrite(fd, from, bytes, at);
+  }
+  ssize_t pwrite_durably(int fd, const void* from, std::size_t bytes, off_t at) override {
+    if (beyond_size_limit(bytes, at)) return -1;
+    const iovec part{const_cast<void*>(from), bytes};
+    return ::pwritev2(fd, &part, 1, at, RWF_DSYNC);
+  }
+  int fdatasync(int fd) override { return ::fdatasync(fd); }
+  int fsync(int fd) override { return ::fsync(fd); }
+  int fstat(int fd, struct ::stat* to) override { return ::fstat(fd, to); }
+  int stat(const char* path, struct ::stat* to) override { return ::stat(path, to); }
+  int fstatfs(int fd, struct ::statfs* to) override { return ::fstatfs(fd, to); }
+  int link(const char* from, const char* to) override { return ::link(from, to); }
+  int unlink(const char* path) override { return ::unlink(path); }
+  int allocate(int fd, off_t at, off_t bytes) override {
+    if (beyond_size_limit(static_cast<std::size_t>(bytes), at)) return EFBIG;
+    return ::posix_fallocate(fd, at, bytes);
+  }
+  int truncate(int fd, off_t bytes) override { return ::ftruncate(fd, bytes); }
+
+  int lock(int fd) override {
+    struct flock whole {};
+    whole.l_type = F_WRLCK;
+    whole.l_whence = SEEK_SET;
+    return ::fcntl(fd, F_OFD_SETLK, &whole);
+  }
+
+  void* map(int fd, std::size_t bytes) override {
+    void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    return at == MAP_FAILED ? nullptr : at;
+  }
+  int unmap(void* at, std::size_t bytes) override { return ::munmap(at, bytes); }
+
+  int random(void* to, std::size_t bytes) override {
+    return ::getrandom(to, bytes, 0) == static_cast<ssize_t>(bytes) ? 0 : -1;
+  }
+
+  std::string real_path(const char* path) override {
+    char resolved[PATH_MAX];
+    return ::realpath(path, resolved) == nullptr ? std::string() : std::string(resolved);
+  }
+
+  std::string boot_id() override {
+    const int fd = ::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return {};
+    char text[36];
+    const auto got = ::read(fd, text, sizeof text);
+    const int kept = errno;
+    ::close(fd);
+    errno = got < 0 ? kept : EIO;
+    return got == sizeof text ? std::string(text, sizeof text) : std::string();
+  }
+
+  std::int64_t wall_ns() override { return read_clock(CLOCK_REALTIME); }
+  std::int64_t steady_ns() override { return read_clock(CLOCK_MONOTONIC); }
+};
+
+}  // namespace
+
+os& system_os() noexcept {
+  static posix_os only;
+  return only;
+}
+
+}  // namespace sequencer::detail
