@@ -52,7 +52,7 @@ class block_cache {
 
   // A handle for one thread. It may outlive the cache object.
   // Threads: any. Progress: blocking (a mutex), allocates. Fails: never; a handle that could not
-  // be made answers `unavailable`.
+  // be made answers `unavailable`, in a forked child `closed`.
   handle local() { return handle(state_); }
 
   // Tails that did not go back to the source.
@@ -68,8 +68,8 @@ class block_cache {
     return state_->in_use * state_->options.max_block * (Source::slow ? 2 : 1);
   }
 
-  // Stops every handle: it answers `closed` once it sees this, at the latest when its block is
-  // used up. A number or so of each block may still be issued while this returns.
+  // Stops every handle: after this a call answers `closed`, except that a call which was already
+  // under way may still return the one number that it was about to take.
   // Threads: any. Progress: blocking (a mutex).
   void stop() noexcept { state_->stop(); }
 
@@ -115,6 +115,16 @@ struct block_cache<Source>::state {
   explicit state(block_options asked, Args&&... args)
       : options(checked(asked)), source(std::forward<Args>(args)...) {
     grow();
+    if (slots.empty()) return;
+    // The first slot is nobody's; it tells the process that owns this cache from its children.
+    owner = slots.front();
+    owner->alive = true;
+    free.erase(free.begin());
+  }
+  state(const state&) = delete;
+  state& operator=(const state&) = delete;
+  ~state() {
+    for (auto* at : slots) std::destroy_at(at);
   }
 
   static block_options checked(block_options asked) {
@@ -137,18 +147,14 @@ struct block_cache<Source>::state {
       free.push_back(made);
     }
     arenas.push_back(std::move(arena));
-    // The first arena's first slot doubles as the mark of the process that owns this cache.
-    if (arenas.size() == 1) {
-      free.erase(free.begin());
-      slots.front()->alive = true;
-    }
   }
 
-  bool in_owner_process() const noexcept { return !slots.empty() && slots.front()->alive; }
+  // Asked before the mutex is: a thread that held it may not exist in a forked child.
+  bool in_owner_process() const noexcept { return owner != nullptr && owner->alive; }
 
   slot* open_slot() {
-    const std::lock_guard held(guard);
     if (!in_owner_process()) return nullptr;
+    const std::lock_guard held(guard);
     if (free.empty()) grow();
     if (free.empty()) return nullptr;
     auto* opened = free.back();
@@ -156,7 +162,7 @@ struct block_cache<Source>::state {
     ++in_use;
     opened->next = opened->last = opened->epoch = opened->refilled_at = 0;
     // relaxed: the slot is this thread's alone.
-    opened->stop_at.store(0, detail::relaxed);
+    opened->stop_at.exchange(0, detail::relaxed);
     opened->want = options.block;
     opened->alive = true;
     if constexpr (mirrored_source<Source>) opened->mirror = source.mirror(opened->holder);
@@ -175,16 +181,28 @@ struct block_cache<Source>::state {
   }
 
   void stop() noexcept {
+    if (!in_owner_process()) return;
     const std::lock_guard held(guard);
-    // order: cache-stopped -> cache-stop-seen: only the flag; owners look after they store
-    stopped.store(true, detail::release);
-    // relaxed: sends the owner to refill(), where the flag decides.
-    for (auto* at : slots) at->stop_at.store(0, detail::relaxed);
+    // relaxed: released by the stores below.
+    stopped.store(true, detail::relaxed);
+    // order: cache-stopped -> cache-armed: the flag
+    for (auto* at : slots) at->stop_at.store(0, detail::release);
+  }
+
+  // Sends the owner to refill() at `mark`, unless the cache was stopped. An exchange that stop()
+  // overwrites is undone; one that overwrites stop() has read it, and so finds the flag.
+  bool arm(slot& at, sequence mark) noexcept {
+    // order: cache-armed <- cache-stopped: the flag
+    at.stop_at.exchange(mark, detail::acquire);
+    if (!is_stopped()) return true;
+    // relaxed: read by this thread alone.
+    at.stop_at.exchange(0, detail::relaxed);
+    return false;
   }
 
   bool is_stopped() const noexcept {
-    // order: cache-stop-seen <- cache-stopped: only the flag
-    return stopped.load(detail::acquire);
+    // relaxed: arm() makes sure of it.
+    return stopped.load(detail::relaxed);
   }
 
   void give_up(slot& from, range tail, loss why) {
@@ -204,11 +222,12 @@ struct block_cache<Source>::state {
 
   bool tend() noexcept {
     bool served = false;
+    if (!in_owner_process()) return false;
     for (std::size_t i = 0;; ++i) {
       slot* at = nullptr;
       {
         const std::lock_guard held(guard);
-        if (i >= slots.size() || !in_owner_process()) return served;
+        if (i >= slots.size()) return served;
         at = slots[i];
       }
       if (at->prefetch.spare.serve([&](const block_request& r) { return source.acquire(r); })) {
@@ -223,10 +242,11 @@ struct block_cache<Source>::state {
   const block_options options;
   const cpu::tsc_clock clock = cpu::tsc_clock::calibrate(std::chrono::microseconds(200));
   Source source;
-  mutable std::mutex guard;
+  mutable detail::mutex guard;
   std::vector<detail::private_arena> arenas;
   std::vector<slot*> slots;
   std::vector<slot*> free;
+  slot* owner = nullptr;  // fixed by the constructor
   std::uint64_t in_use = 0;
   detail::atomic<bool> stopped{false};
   detail::hole_ledger ledger{1024};
@@ -274,12 +294,16 @@ class block_cache<Source>::handle {
 
   result<sequence> next_until(wait::deadline until) noexcept {
     auto* at = slot_;
-    if (at == nullptr) return errc::unavailable;
+    if (at == nullptr) [[unlikely]] return refusal();
     const auto number = at->next;
     // relaxed: changed by others only to 0, to stop this handle; its numbers stay its own.
     if (number >= at->stop_at.load(detail::relaxed)) [[unlikely]] return refill(until);
     take(*at, number);
     return number;
+  }
+
+  [[gnu::noinline]] errc refusal() const noexcept {
+    return state_ && state_->in_owner_process() ? errc::unavailable : errc::closed;
   }
 
   static void take(slot& at, sequence number) noexcept {
@@ -295,23 +319,19 @@ class block_cache<Source>::handle {
   [[gnu::noinline]] result<sequence> refill(wait::deadline until) noexcept {
     auto& at = *slot_;
     if (!at.alive || state_->is_stopped()) return errc::closed;
-    if (at.next < at.last) {
-      pass_low_mark(at);
-    } else if (const auto failed = install_next_block(at, until); failed != errc{}) {
-      return failed;
-    }
+    const auto failed = at.next < at.last ? pass_low_mark(at) : install_next_block(at, until);
+    if (failed != errc{}) return failed;
     const auto number = at.next;
     take(at, number);
     return number;
   }
 
   // The hot path stops once at the low mark so that a slow source is asked ahead of need.
-  void pass_low_mark(slot& at) noexcept {
+  errc pass_low_mark(slot& at) noexcept {
     if constexpr (Source::slow) {
       if (at.prefetch.spare.idle()) at.prefetch.spare.ask(request(at, wait::never));
     }
-    // relaxed: as next_until
-    at.stop_at.store(at.last, detail::relaxed);
+    return state_->arm(at, at.last) ? errc{} : errc::closed;
   }
 
   errc install_next_block(slot& at, wait::deadline until) noexcept {
@@ -323,18 +343,16 @@ class block_cache<Source>::handle {
         state_->give_up(at, granted->numbers, loss::discarded);
         continue;
       }
-      install(at, *granted);
-      return {};
+      return install(at, *granted);
     }
   }
 
-  void install(slot& at, const block& granted) noexcept {
+  errc install(slot& at, const block& granted) noexcept {
     at.next = granted.numbers.first;
     at.last = granted.numbers.last;
     at.epoch = granted.epoch;
     const auto low = Source::slow ? at.next + granted.numbers.size() / 2 : at.last;
-    // relaxed: as next_until
-    at.stop_at.store(low, detail::relaxed);
+    return state_->arm(at, low) ? errc{} : errc::closed;
   }
 
   result<block> fetch(slot& at, wait::deadline until) noexcept {

@@ -22,7 +22,7 @@ inline constexpr deadline never = deadline::max();
 inline constexpr deadline at_once = deadline::min();
 
 inline deadline in(std::chrono::nanoseconds span) noexcept {
-  return std::chrono::steady_clock::now() + span;
+  return detail::now() + span;
 }
 
 enum class outcome : std::uint8_t { ready, timeout, stopped };
@@ -82,7 +82,7 @@ class backoff {
     void doze(deadline until) noexcept {
       auto span = span_;
       if (until != never) {
-        span = std::min<std::chrono::nanoseconds>(span, until - std::chrono::steady_clock::now());
+        span = std::min<std::chrono::nanoseconds>(span, until - detail::now());
       }
       span_ = std::min(span_ * 2, longest);
       if (span.count() <= 0) return;
@@ -145,7 +145,7 @@ outcome await(S& how, Ready ready, Stopped stopped, deadline until = never) noex
   for (;;) {
     if (stopped()) return outcome::stopped;
     if (until == at_once) return outcome::timeout;
-    if (until != never && std::chrono::steady_clock::now() >= until) return outcome::timeout;
+    if (until != never && detail::now() >= until) return outcome::timeout;
     waiter.step(until);
     if (ready()) return outcome::ready;
   }

@@ -2,8 +2,9 @@
 #pragma once
 
 #include <atomic>
+#include <mutex>
 
-// The one seam through which atomics reach the library. A model checker puts its own file of this
+// The one seam through which atomics and mutexes reach the library. A model checker puts its own file of this
 // name earlier in the include path and so runs the very same source.
 namespace sequencer::detail {
 
@@ -13,6 +14,8 @@ using atomic = std::atomic<T>;
 // A plain variable that the algorithms hand from thread to thread; a checker watches it for races.
 template <class T>
 using plain = T;
+
+using mutex = std::mutex;
 
 inline constexpr auto relaxed = std::memory_order_relaxed;
 inline constexpr auto acquire = std::memory_order_acquire;

@@ -21,8 +21,8 @@ class event {
 
   // Announces a sleeper. Look at the condition after this and before sleep().
   ticket listen() noexcept {
-    // order: event-listen <-> event-notify: the condition set before notify
-    return word_.fetch_or(sleepers, acq_rel) | sleepers;
+    // order: event-listen <- event-notify: the condition set before notify
+    return word_.fetch_or(sleepers, acquire) | sleepers;
   }
 
   // Sleeps until a notify that follows listen(), or until `until`; may return early.
@@ -33,9 +33,9 @@ class event {
   void notify_all() noexcept {
     // relaxed: only the first guess of the exchange below.
     auto seen = word_.load(relaxed);
-    // order: event-notify <-> event-listen: the condition set before notify
-    while (!word_.compare_exchange_weak(seen, (seen | sleepers) + 1, acq_rel, relaxed)) {
-    }
+    // order: event-notify -> event-listen: the condition set before notify
+    while (!word_.compare_exchange_weak(seen, (seen | sleepers) + 1, release, relaxed)) {
+    }  // relaxed: only the next guess
     if ((seen & sleepers) != 0) futex_wake_all(word_);
   }
 

@@ -18,6 +18,8 @@ namespace sequencer::detail {
 using time_point = std::chrono::steady_clock::time_point;
 inline constexpr time_point never = time_point::max();
 
+inline time_point now() noexcept { return std::chrono::steady_clock::now(); }
+
 // Sleeps while `word` holds `expected`, until woken or until `until` (steady clock). May return
 // early without cause. errno is left as it was.
 inline void futex_wait(atomic<std::uint32_t>& word, std::uint32_t expected,

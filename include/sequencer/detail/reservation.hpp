@@ -84,14 +84,18 @@ class reservation {
   // Fails: unavailable when `until` is at_once, else timeout; exhausted; the error that stopped it.
   result<range> next_for(std::uint64_t n, wait::deadline until) noexcept {
     for (bool led = false;; led = true) {
+      const auto why = stopped();
       const auto taken = take_below_hard(n);
       if (taken || taken.code() != errc::unavailable) return taken;
-      if (until == wait::at_once && (led || !each_)) return call_keeper(n), errc::unavailable;
+      if (why != errc{}) return why;
+      if (until == wait::at_once && (led || !each_)) break;
       if (each_ && lead(n)) continue;
       const auto waited = wait_for([&] { return take_possible(n); }, n, until);
-      if (waited == wait::outcome::stopped) return stopped();
-      if (waited == wait::outcome::timeout) return errc::timeout;
+      if (waited == wait::outcome::timeout) break;
     }
+    if (until != wait::at_once) return errc::timeout;
+    if (!each_) call_keeper(n);
+    return errc::unavailable;
   }
 
   // First number that was not taken; never above `hard` in the sense of numbers that left.
@@ -109,17 +113,18 @@ class reservation {
 
   // ---- keeper's side, one thread at a time ----
 
-  // Begins to serve a request: later ones are queued again. Returns the least mark that satisfies
-  // everybody who waits now.
+  // Begins to serve a request: later ones are queued again, over the same link. Returns the least
+  // mark that satisfies everybody who asked before; never above beyond().
   sequence demand() noexcept {
-    // order: request-served <-> request-made: the numbers taken before the request
+    // order: request-served <-> request-made: the numbers taken before it; the link is free
     pending_.exchange(false, acq_rel);
     // relaxed: at least what every requester took; more is welcome.
     const auto next = tickets_.next.load(relaxed);
     if (next > top) return durable();
     // relaxed: raised before the request that was read above.
     const auto wanted = wanted_.load(relaxed);
-    return next > wanted ? next : wanted;
+    const auto least = next > wanted ? next : wanted;
+    return least < beyond_ ? least : beyond_;
   }
 
   // Publishes a mark that is durable now, and where callers shall ask for the next one. Waiters
@@ -142,16 +147,18 @@ class reservation {
     limits_.alive.store(1, relaxed);
   }
 
-  // Refuses everything from now on with `why`; a caller that waits returns it. The first wins.
+  // Refuses whatever is not durable from now on with `why`; a caller that waits returns it. The
+  // first wins. A caller who learns the reason sees what was recorded before it.
   void stop(errc why) noexcept {
     auto none = errc{};
-    // order: stop-made -> stop-seen: the reason
+    // order: stop-made -> stop-seen: the raises before it, and what was recorded about the reason
     stopped_.compare_exchange_strong(none, why, release, relaxed);  // relaxed: keeps the first
     changed_.wake();
   }
 
   // Stops and takes the final position by an operation that puts the counter beyond every limit,
-  // so that a caller who looked before can no longer pass. Returns the first number never issued.
+  // so that a caller who looked before can no longer pass. Returns the first number never issued:
+  // every number below it leaves, or has left. Nothing is raised after this.
   sequence close() noexcept {
     stop(errc::closed);
     // relaxed: seen late, a caller goes on to the counter, which refuses it.
@@ -163,7 +170,7 @@ class reservation {
   }
 
   errc stopped() const noexcept {
-    // order: stop-seen <- stop-made: the reason
+    // order: stop-seen <- stop-made: the raises before it, and what was recorded about the reason
     return stopped_.load(acquire);
   }
 
@@ -174,7 +181,7 @@ class reservation {
   }
 
   // Link of the keeper's queue of requests; owned by the keeper from request() to demand().
-  reservation* queued_behind = nullptr;
+  plain<reservation*> queued_behind{nullptr};
   void* owner = nullptr;  // the keeper's record of this sequence
 
   static constexpr sequence closed_bit = top + 1;
@@ -196,9 +203,11 @@ class reservation {
     if (!each_) waits_.fetch_add(1, relaxed);
     for (;;) {
       if (each_) lead(0);
-      const auto waited = wait_for([&] { return taken < durable(); }, 0, wait::never);
+      wait_for([&] { return taken < durable(); }, 0, wait::never);
+      // In this order: a number made durable before the stop must leave, or it would be a gap.
+      const auto why = stopped();
       if (taken < durable()) return taken;
-      if (waited == wait::outcome::stopped) return stopped();
+      if (why != errc{}) return why;
     }
   }
 
@@ -218,21 +227,23 @@ class reservation {
   // One caller writes the mark for everybody who waits; true when it was this one.
   bool lead(std::uint64_t n) noexcept {
     if (n != 0) want_up_to(n);
-    // order: lead-taken <-> lead-left: the marks of the former leader
-    if (leading_.exchange(true, acq_rel)) return false;
+    // order: lead-taken <- lead-left: the marks of the former leader
+    if (leading_.exchange(true, acquire)) return false;
     if (stopped() == errc{}) keeper_.serve_now(*this);
-    // order: lead-left <-> lead-taken: the marks of this leader
+    // order: lead-left -> lead-taken: the marks of this leader
     leading_.store(false, release);
     changed_.wake();
     return true;
   }
 
   // The first caller to cross the soft mark asks and lets the others pass quickly up to the hard
-  // one. A value of `hard` that is old by now only makes somebody ask once more.
+  // one. That is the hard mark from before the request: storing one that this request brought
+  // would wipe out the next soft mark, while an old one only makes somebody ask once more.
   void ask_once() noexcept {
+    const auto hard = durable();
     if (!call_keeper(0)) return;
     // order: soft-raised -> soft-seen: the mark below which numbers are durable
-    limits_.soft.store(durable(), release);
+    limits_.soft.store(hard, release);
   }
 
   // True when this call made the request.
@@ -240,7 +251,7 @@ class reservation {
     if (n != 0) want_up_to(n);
     // relaxed: a stale `true` is seen again after the keeper's wake(), which clears it first.
     if (pending_.load(relaxed)) return false;
-    // order: request-made <-> request-served: the numbers taken before the request
+    // order: request-made <-> request-served: the numbers taken before it; the link is free
     if (pending_.exchange(true, acq_rel)) return false;
     keeper_.request(*this);
     return true;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <mutex>
 
 // Stands in for the library's seam in one build of the whole source: an atomic whose every
 // operation names its order, out of the four that the house allows.
@@ -71,5 +72,7 @@ class atomic {
 
 template <class T>
 using plain = T;
+
+using mutex = std::mutex;
 
 }  // namespace sequencer::detail
