@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <mutex>
+#include <type_traits>
+#include <mutex>
 
 // Stands in for the library's seam in one build of the whole source: an atomic whose every
 // operation names its order, out of the four that the house allows.
@@ -72,6 +74,8 @@ class atomic {
 
 template <class T>
 using plain = T;
+
+using mutex = std::mutex;
 
 using mutex = std::mutex;
 

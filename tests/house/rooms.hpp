@@ -1,0 +1,102 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string_view>
+
+// The plan of the house: who stands where, and who may bring guests. The one place to change when
+// a room is added.
+namespace house {
+
+// A file may include rooms of a lower floor, and of its own floor those on a lower step. Two
+// rooms on the same step are wings: neither may include the other.
+struct room {
+  std::string_view path;  // a file, or a directory ending in '/'; the longest match counts
+  int floor;
+  int step;
+};
+
+inline constexpr room rooms[] = {
+    // floor 0: numbers, errors, the machine
+    {"include/sequencer/version.hpp", 0, 0},
+    {"include/sequencer/sequence.hpp", 0, 0},
+    {"include/sequencer/cache_line.hpp", 0, 0},
+    {"include/sequencer/cpu.hpp", 0, 0},
+    {"include/sequencer/detail/atomic.hpp", 0, 0},
+    {"include/sequencer/detail/private_arena.hpp", 0, 0},
+    {"include/sequencer/result.hpp", 0, 1},
+    {"include/sequencer/detail/futex.hpp", 0, 1},
+    {"include/sequencer/or_throw.hpp", 0, 2},
+    {"include/sequencer/detail/event.hpp", 0, 2},
+    // floor 1: counters, cursors, waiting, and what blocks are
+    {"include/sequencer/counter.hpp", 1, 0},
+    {"include/sequencer/cursor.hpp", 1, 0},
+    {"include/sequencer/wait.hpp", 1, 0},
+    {"include/sequencer/block.hpp", 1, 0},
+    {"include/sequencer/hole.hpp", 1, 0},
+    {"include/sequencer/block_source.hpp", 1, 1},
+    {"include/sequencer/detail/hole_ledger.hpp", 1, 1},
+    {"include/sequencer/detail/reservation.hpp", 1, 1},
+    {"include/sequencer/detail/spare_block.hpp", 1, 2},
+    {"include/sequencer/detail/durable_source.hpp", 1, 2},
+    // floor 2: independent wings
+    {"include/sequencer/block_cache.hpp", 2, 0},
+    // floor 4: compiled rooms; the header is the door, the sources lie behind it
+    {"include/sequencer/checkpoint.hpp", 4, 0},
+    {"src/checkpoint/", 4, 1},
+    // above the library: programs on it
+    {"src/tool/", 6, 0},
+    {"examples/", 6, 0},
+    {"bench/", 7, 0},
+    {"perf/", 7, 0},
+    {"tests/", 8, 0},
+};
+
+// Third-party headers, by the first part of their path, and the rooms that may include them.
+struct guest {
+  std::string_view prefix;
+  std::string_view rooms[6];
+};
+
+inline constexpr guest guests[] = {
+    {"boost", {"src/checkpoint/", "bench/", "perf/", "tests/"}},
+    {"CLI", {"src/tool/", "examples/", "perf/"}},
+    {"fmt", {"src/tool/", "examples/", "perf/"}},
+    {"nlohmann", {"src/tool/", "perf/", "tests/"}},
+    {"benchmark", {"bench/", "perf/"}},
+    {"gtest", {"tests/"}},
+    {"gmock", {"tests/"}},
+    {"relacy", {"tests/model/"}},
+};
+
+// First parts of paths that belong to the system.
+inline constexpr std::string_view system_prefixes[] = {"sys", "linux",   "asm",
+                                                       "net", "netinet", "arpa"};
+
+// The only headers that may define a macro, throw, or name std::memory_order.
+inline constexpr std::string_view macro_homes[] = {"include/sequencer/version.hpp",
+                                                   "include/sequencer/detail/export.hpp",
+                                                   "include/sequencer/detail/assert.hpp"};
+inline constexpr std::string_view throwing_header = "include/sequencer/or_throw.hpp";
+inline constexpr std::string_view atomics_seam = "include/sequencer/detail/atomic.hpp";
+
+// One name, one meaning: words that the field uses for something that has another name here.
+struct synonym {
+  std::string_view word;
+  std::string_view say;
+};
+
+inline constexpr synonym banned_synonyms[] = {
+    {"lease", "block (a lease is a right limited in time, from a remote engine)"},
+    {"leases", "blocks (a lease is a right limited in time, from a remote engine)"},
+    {"chunk", "block, or range"},
+    {"watermark", "high_water"},
+    {"water_mark", "high_water"},
+    {"hiwater", "high_water"},
+    {"ring_buffer", "ring"},
+    {"ringbuffer", "ring"},
+    {"sequence_barrier", "upstream"},
+    {"wrap_point", "a distance between positions"},
+    {"ballot", "epoch"},
+};
+
+}  // namespace house
