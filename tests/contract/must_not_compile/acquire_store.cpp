@@ -2,7 +2,7 @@
 // refused: no matching (member )?function|no match
 #include "../strict_orders/sequencer/detail/atomic.hpp"
 
-// Proves that the stand-in used by the strict_orders build refuses what it is there to refuse.
+// Proves that the stand-in used by the strict_source build refuses what it is there to refuse.
 void end(sequencer::detail::atomic<unsigned>& word) {
 #ifdef WRONG
   word.store(1, sequencer::detail::acquire);

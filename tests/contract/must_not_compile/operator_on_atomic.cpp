@@ -2,7 +2,7 @@
 // refused: no (match|'operator\+\+')|cannot increment
 #include "../strict_orders/sequencer/detail/atomic.hpp"
 
-// Proves that the stand-in used by the strict_orders build refuses what it is there to refuse.
+// Proves that the stand-in used by the strict_source build refuses what it is there to refuse.
 void step(sequencer::detail::atomic<unsigned>& word) {
 #ifdef WRONG
   ++word;
