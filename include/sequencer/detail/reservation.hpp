@@ -83,19 +83,43 @@ class reservation {
   // Takes n consecutive numbers, parks until `until`. A refused call takes nothing.
   // Fails: unavailable when `until` is at_once, else timeout; exhausted; the error that stopped it.
   result<range> next_for(std::uint64_t n, wait::deadline until) noexcept {
-    for (bool led = false;; led = true) {
-      const auto why = stopped();
-      const auto taken = take_below_hard(n);
+    for (;;) {
+      const auto taken = take(n);
       if (taken || taken.code() != errc::unavailable) return taken;
-      if (why != errc{}) return why;
-      if (until == wait::at_once && (led || !each_)) break;
-      if (each_ && lead(n)) continue;
-      const auto waited = wait_for([&] { return take_possible(n); }, n, until);
-      if (waited == wait::outcome::timeout) break;
+      if (const auto why = await_room(n, until); why != errc{}) return why;
     }
-    if (until != wait::at_once) return errc::timeout;
-    if (!each_) call_keeper(n);
-    return errc::unavailable;
+  }
+
+  // Takes n consecutive numbers below the durable mark, or answers unavailable.
+  result<range> take(std::uint64_t n) noexcept {
+    // relaxed: as next()
+    if (limits_.alive.load(relaxed) == 0) return refusal();
+    const auto hard = durable();
+    // relaxed: as next()
+    auto first = tickets_.next.load(relaxed);
+    for (;;) {
+      if (first > top) return refusal();
+      if (first >= beyond_ || beyond_ - first < n) return errc::exhausted;
+      if (first + n > hard) return errc::unavailable;
+      // relaxed: as next()
+      if (tickets_.next.compare_exchange_weak(first, first + n, relaxed, relaxed)) {
+        ask_when_past_soft(first + n);
+        return range{first, first + n};
+      }
+    }
+  }
+
+  // Asks for room for n numbers and waits until take(n) has a chance: errc{}.
+  // Fails: unavailable when `until` is at_once, else timeout; the error that stopped it.
+  errc await_room(std::uint64_t n, wait::deadline until) noexcept {
+    if (each_ && lead(n)) return stopped();
+    if (until == wait::at_once) return call_keeper(n), errc::unavailable;
+    switch (wait_for([&] { return take_possible(n); }, n, until)) {
+      case wait::outcome::stopped: return stopped();
+      case wait::outcome::timeout: return errc::timeout;
+      case wait::outcome::ready: break;
+    }
+    return {};
   }
 
   // First number that was not taken; never above `hard` in the sense of numbers that left.
@@ -241,7 +265,7 @@ class reservation {
   // would wipe out the next soft mark, while an old one only makes somebody ask once more.
   void ask_once() noexcept {
     const auto hard = durable();
-    if (!call_keeper(0)) return;
+    if (each_ || !call_keeper(0)) return;
     // order: soft-raised -> soft-seen: the mark below which numbers are durable
     limits_.soft.store(hard, release);
   }
@@ -267,27 +291,9 @@ class reservation {
   }
 
   bool take_possible(std::uint64_t n) const noexcept {
-    // relaxed: a hint; the exchange of take_below_hard decides.
+    // relaxed: a hint; the exchange of take decides.
     const auto next = tickets_.next.load(relaxed);
     return next > top || beyond_ - next < n || next > beyond_ || next + n <= durable();
-  }
-
-  result<range> take_below_hard(std::uint64_t n) noexcept {
-    // relaxed: as next()
-    if (limits_.alive.load(relaxed) == 0) return refusal();
-    const auto hard = durable();
-    // relaxed: as next()
-    auto first = tickets_.next.load(relaxed);
-    for (;;) {
-      if (first > top) return refusal();
-      if (first >= beyond_ || beyond_ - first < n) return errc::exhausted;
-      if (first + n > hard) return errc::unavailable;
-      // relaxed: as next()
-      if (tickets_.next.compare_exchange_weak(first, first + n, relaxed, relaxed)) {
-        ask_when_past_soft(first + n);
-        return range{first, first + n};
-      }
-    }
   }
 
   void ask_when_past_soft(sequence next) noexcept {
