@@ -203,8 +203,7 @@ class durable_blocks {
  private:
   friend class detail::checkpoint_state;
 
-  std::shared_ptr<detail::checkpoint_state> state_;
-  cache* cache_ = nullptr;
+  std::shared_ptr<cache> cache_;
   std::uint64_t open_epoch_ = 0;
 };
 

@@ -64,7 +64,8 @@ struct file_header {
 };
 
 enum header_flag : std::uint64_t {
-  backup_copy = 1,  // written by backup(); opens only after adopt
+  backup_copy = 1,     // written by backup(); opens only after adopt
+  closed_cleanly = 2,  // its owner wrote and synced everything before it left
 };
 
 inline constexpr std::uint64_t byte_order_mark = 0x0102030405060708;

@@ -47,7 +47,10 @@ class posix_os final : public os {
   ssize_t pwrite_durably(int fd, const void* from, std::size_t bytes, off_t at) override {
     if (beyond_size_limit(bytes, at)) return -1;
     const iovec part{const_cast<void*>(from), bytes};
-    return ::pwritev2(fd, &part, 1, at, RWF_DSYNC);
+    const auto put = ::pwritev2(fd, &part, 1, at, RWF_DSYNC);
+    if (put >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS)) return put;
+    const auto plain = ::pwrite(fd, from, bytes, at);
+    return plain >= 0 && ::fdatasync(fd) != 0 ? -1 : plain;
   }
   int fdatasync(int fd) override { return ::fdatasync(fd); }
   int fsync(int fd) override { return ::fsync(fd); }
@@ -74,7 +77,6 @@ class posix_os final : public os {
     return at == MAP_FAILED ? nullptr : at;
   }
   int unmap(void* at, std::size_t bytes) override { return ::munmap(at, bytes); }
-
   int random(void* to, std::size_t bytes) override {
     return ::getrandom(to, bytes, 0) == static_cast<ssize_t>(bytes) ? 0 : -1;
   }

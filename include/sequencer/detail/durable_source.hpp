@@ -2,12 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <utility>
 
 #include <sequencer/block_source.hpp>
 #include <sequencer/detail/atomic.hpp>
 
 namespace sequencer::detail {
 
+class checkpoint_state;
 struct open_sequence;
 
 // A sequence of a checkpoint as a block source. Each holder's position is mirrored in the live
@@ -16,7 +19,8 @@ class durable_source {
  public:
   static constexpr bool slow = false;  // the reservation already runs ahead
 
-  explicit durable_source(open_sequence& from) noexcept : from_(&from) {}
+  durable_source(std::shared_ptr<checkpoint_state> owner, open_sequence& from) noexcept
+      : owner_(std::move(owner)), from_(&from) {}
 
   // Threads: any. Progress: blocking, a short critical section shared by the refills of this
   // sequence; waits when the keeper is late. Order: blocks increase.
@@ -26,6 +30,7 @@ class durable_source {
   atomic<sequence>* mirror(std::uint32_t holder) noexcept;
 
  private:
+  std::shared_ptr<checkpoint_state> owner_;  // kept while handles are; close() drops the cache
   open_sequence* from_;
 };
 

@@ -28,6 +28,13 @@ class hole_ledger {
     while (holes_.size() > capacity_) merge_nearest();
   }
 
+  // Merges the two nearest neighbours; false when fewer than two are left.
+  bool shrink() {
+    if (holes_.size() < 2) return false;
+    merge_nearest();
+    return true;
+  }
+
   const std::vector<hole>& holes() const noexcept { return holes_; }
 
  private:

@@ -1,0 +1,257 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include <sequencer/checkpoint.hpp>
+#include <sequencer/detail/hole_ledger.hpp>
+#include <sequencer/detail/private_arena.hpp>
+#include <sequencer/detail/reservation.hpp>
+
+#include "file_lock.hpp"
+#include "keeper.hpp"
+#include "live_region.hpp"
+#include "page_store.hpp"
+
+namespace sequencer::detail {
+
+// A sequence that this process has opened. Its address is stable.
+struct open_sequence {
+  open_sequence(checkpoint_state& owner, std::size_t place, ticket_line& tickets,
+                limit_line& limits, sequence beyond, bool each, mark_keeper& keeper)
+      : owner(owner),
+        place(place),
+        tickets(tickets),
+        limits(limits),
+        numbers(tickets, limits, keeper, beyond, each) {
+    numbers.owner = this;
+  }
+
+  checkpoint_state& owner;
+  const std::size_t place;  // of its record in the file
+  ticket_line& tickets;
+  limit_line& limits;
+  reservation numbers;
+
+  bool blocks = false;
+  bool unordered = false;
+  sequencer::durability how = sequencer::durability::ahead;
+
+  // Under the commit lock.
+  std::uint64_t max_gap = 0;
+  std::uint64_t window = 0;
+  sequence first_mark = 0;      // written before start()
+  sequence served_at = 0;       // position when it was last served
+  std::int64_t served_ns = 0;   // steady clock
+  std::shared_ptr<durable_blocks::cache> cache;
+
+  atomic<std::int64_t> asked_ns{0};
+
+  // Block mode; the lock is held for a few stores and never while waiting.
+  std::mutex refill;
+  std::vector<holder_line*> holders;  // by the cache's holder number
+  std::vector<std::pair<range, holder_line*>> tails;  // unordered: to be handed out again
+};
+
+// Where callers shall ask for more: when half of what is left below the mark is used.
+sequence soft_mark(const open_sequence& of, sequence mark) noexcept;
+
+// Everything behind a checkpoint object. The parts: recovery.cpp opens, sequences.cpp finds and
+// creates, commit.cpp moves marks, durable_source.cpp hands out blocks, closing.cpp ends.
+//
+// Locks: commit_ guards the pages, the ledger, the table and the file; refill locks are taken
+// inside it. Callers of next() take neither.
+class checkpoint_state final : public mark_keeper,
+                               public std::enable_shared_from_this<checkpoint_state> {
+ public:
+  checkpoint_state(std::string path, checkpoint_options options, os& system);
+  ~checkpoint_state();
+
+  // ---- recovery.cpp
+  static result<std::shared_ptr<checkpoint_state>> open(std::string path,
+                                                        checkpoint_options options);
+
+  // ---- sequences.cpp
+  result<durable_sequence> strict(std::string_view name, const sequence_options& asked);
+  result<durable_blocks> blocks(std::string_view name, const block_sequence_options& asked);
+  result<std::vector<hole>> holes(std::string_view name);
+  std::vector<sequence_status> list();
+  checkpoint_metrics metrics();
+
+  // ---- commit.cpp
+  void request(reservation& from) noexcept override;
+  void serve_now(reservation& from) noexcept override;
+  bool tend() noexcept;
+  result<void> backup(const std::string& to);
+
+  // ---- durable_source.cpp
+  result<block> hand_over(open_sequence& from, const block_request& asked) noexcept;
+  bool take_back(open_sequence& from, std::uint32_t holder, range tail) noexcept;
+  holder_line* assign_line(open_sequence& from, std::uint32_t holder) noexcept;
+
+  // ---- closing.cpp
+  result<void> close();
+
+  std::uint64_t open_epoch() const noexcept { return open_epoch_; }
+  bool live() const noexcept { return static_cast<bool>(live_); }
+  const std::string& live_refusal() const noexcept { return live_refusal_; }
+  bool in_owner_process() const noexcept;
+
+ private:
+  friend class recovery;
+
+  using page_list = std::vector<page_store::pair*>;
+
+  // What is asked of either kind of sequence, in one shape.
+  struct wishes {
+    bool blocks = false;
+    bool create = false;
+    bool unordered = false;
+    std::optional<durability> how;
+    std::optional<sequence> start, maximum;
+    std::optional<std::uint64_t> max_gap, block, max_block;
+  };
+
+  // sequences.cpp; commit_ held
+  result<open_sequence*> open_by_name(std::string_view name, const wishes& asked);
+  // Where a record is; a type of its own, because a bare integer result means a number here.
+  struct record_place {
+    std::size_t at;
+  };
+  std::optional<std::size_t> find(std::string_view name);
+  std::string name_at(std::size_t place);
+  result<record_place> create_record(std::string_view name, const wishes& asked);
+  result<record_place> free_place(std::size_t records);
+  result<void> agree(std::string_view name, std::size_t place, const wishes& asked);
+  result<void> grow_file(std::size_t page);
+  void index(std::size_t place);
+  result<void> check_bounds(std::string_view name, const wishes& asked) const;
+  ticket_line* tickets_for(std::size_t place, sequence next);
+  limit_line* new_limit_line();
+  sequence_status status_of(std::size_t place);
+
+  // recovery.cpp; commit_ held
+  result<void> recover(const std::string& asked_path);
+  result<void> check_storage();
+  result<void> check_owner_identity();
+  result<void> take_lock();
+  result<void> attach_live_region();
+  result<void> begin_epoch();
+  void list_live_blocks();
+  result<void> repair_pair(std::size_t index);
+  struct continuation {
+    sequence next = 0;
+    bool from_live = false;
+    std::vector<hole> lost;
+  };
+  continuation resolve(std::size_t place);
+  void resolve_blocks(const format::record& of, const ticket_line& tickets, continuation& to);
+  result<open_sequence*> prepare(std::size_t place, bool unordered);
+  void start(open_sequence& of) noexcept;
+  void forget_live_blocks(std::uint64_t id) noexcept;
+  bool was_active(const format::record& of) const noexcept;
+  bool refused_on_this_boot(const format::record& of) const noexcept;
+
+  // commit.cpp; commit_ held
+  errc check_identity() noexcept;
+  void check_content_identity() noexcept;
+  bool serve(const std::vector<open_sequence*>& asking) noexcept;
+  struct raise {
+    open_sequence* of;
+    sequence mark;
+  };
+  std::vector<raise> plan_all(const std::vector<open_sequence*>& asking) noexcept;
+  std::optional<sequence> plan(open_sequence& of) noexcept;
+  void adapt_window(open_sequence& of, sequence position) noexcept;
+  errc widen_steps(const std::vector<raise>& raises) noexcept;
+  void note_mark(open_sequence& of, sequence mark) noexcept;
+  void count_lag(open_sequence& of) noexcept;
+  errc write(page_list pages, bool never_sync) noexcept;
+  errc write_both(page_list pages) noexcept;
+  errc write_ledger() noexcept;
+  void fail(errc why, const std::string& sentence) noexcept;
+  void publish_figures() noexcept;
+  sequence settled(open_sequence& of) noexcept;
+  page_store::pair& pair_of(std::size_t place) noexcept {
+    return pages_.records(place / format::records_per_page);
+  }
+  std::vector<open_sequence*> take_requests() noexcept;
+
+  // durable_source.cpp; the sequence's refill lock held
+  std::optional<range> reuse_tail(open_sequence& from, const block_request& asked) noexcept;
+  result<range> carve(open_sequence& from, holder_line& to, std::uint64_t n) noexcept;
+  bool put_back_on_top(open_sequence& from, holder_line& line, range tail) noexcept;
+  void set_intent(open_sequence& of, const holder_line& line, int kind, range moved) noexcept;
+
+  // closing.cpp; commit_ held
+  void stop_blocks(open_sequence& of);
+  void finish_record(open_sequence& of);
+
+  // ledger, commit_ held (ledger.cpp)
+  void add_hole(std::uint64_t id, const hole& lost);
+  void load_ledger();
+  std::vector<hole> holes_of(std::uint64_t id) const;
+
+  error fatal(errc code) const;
+
+  const std::string path_;
+  const checkpoint_options options_;
+  os& system_;
+  std::string real_path_;
+  std::string boot_id_;
+  std::uint64_t boot_tag_ = 0;
+  file_lock file_;
+  page_store pages_;
+  std::uint64_t open_epoch_ = 0;
+  std::uint64_t device_ = 0;
+  std::uint64_t inode_ = 0;
+  live_region live_;
+  bool live_trusted_ = false;  // it was there when this process opened the file
+  std::unordered_multimap<std::uint64_t, std::size_t> live_blocks_;  // record id -> holder line
+  std::string live_refusal_;
+  private_arena owner_mark_;  // zero in a forked child
+
+  std::mutex commit_;
+  errc failed_ = {};
+  int failed_errno_ = 0;
+  std::string failed_text_;
+  bool closed_ = false;
+  std::unordered_map<std::string_view, std::size_t> index_;
+  std::deque<std::string> index_names_;
+  bool indexed_ = false;
+  int lookups_ = 0;
+  std::size_t used_records_ = 0;
+  std::deque<open_sequence> open_;
+  std::unordered_map<std::size_t, open_sequence*> open_by_place_;
+  std::vector<std::uint8_t> repaired_;  // by pair: both copies were sound, or have been mended
+  format::bytes16 nonce_on_disk_{};
+  format::bytes16 next_nonce_{};
+  std::vector<private_arena> limit_arenas_;
+  std::size_t limit_lines_left_ = 0;
+  std::vector<private_arena> ticket_arenas_;
+  std::deque<holder_line> private_holders_;
+  std::vector<holder_line*> free_holders_;
+  std::size_t live_holders_ = 0;
+
+  struct ledger_of {
+    std::uint64_t id;
+    hole_ledger holes{format::ledger_capacity};
+  };
+  std::deque<ledger_of> ledgers_;
+  bool ledger_changed_ = false;
+  std::vector<holder_line*> ended_holders_;  // free once the ledger that lists them is written
+
+  live_figures own_figures_{};
+  atomic<reservation*> requests_{nullptr};
+  keeper keeper_;  // last: its thread uses all of the above
+};
+
+}  // namespace sequencer::detail

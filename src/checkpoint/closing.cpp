@@ -1,0 +1,76 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include "checkpoint_state.hpp"
+
+// The orderly end. Callers are refused first, then the final positions are taken, written and
+// synced; only then the live region goes.
+namespace sequencer::detail {
+
+using namespace format;
+
+checkpoint_state::~checkpoint_state() {
+  if (in_owner_process()) {
+    static_cast<void>(close());
+  } else {
+    keeper_.abandon();
+  }
+}
+
+result<void> checkpoint_state::close() {
+  if (!in_owner_process()) return {};
+  keeper_.stop();
+  std::vector<std::shared_ptr<durable_blocks::cache>> caches;
+  {
+    const std::lock_guard held(commit_);
+    if (closed_) return {};
+    closed_ = true;
+    for (auto& each : open_) {
+      if (each.cache) caches.push_back(std::move(each.cache));
+    }
+  }
+  for (auto& each : caches) each->stop();
+  const std::lock_guard held(commit_);
+  for (auto& each : open_) {
+    if (each.blocks) stop_blocks(each);
+    finish_record(each);
+  }
+  if (failed_ == errc{}) {
+    write_ledger();
+    auto& header = pages_.file_header();
+    header.flags |= closed_cleanly;
+    page_list pages{&pages_.header()};
+    for (auto& each : open_) pages.push_back(&pair_of(each.place));
+    write(std::move(pages), false);
+  }
+  for (auto& each : open_) each.numbers.wake();
+  if (failed_ == errc{}) live_.discard();
+  file_.release();
+  return failed_ == errc{} ? result<void>() : fatal(failed_);
+}
+
+// Tails of handles that are still about may lose a number or so to their owners while we look.
+void checkpoint_state::stop_blocks(open_sequence& of) {
+  const std::lock_guard refill(of.refill);
+  of.numbers.stop(errc::closed);
+  const auto id = pages_.record_at(of.place).id;
+  for (const auto* line : of.holders) {
+    if (line == nullptr) continue;
+    // relaxed: a hint, and said to be one.
+    const range tail{line->next.load(relaxed), line->last.load(relaxed)};
+    if (tail.first >= tail.last) continue;
+    add_hole(id, {tail, tail.size(), open_epoch_, loss::closed, false, false});
+  }
+  for (const auto& [tail, line] : of.tails) {
+    add_hole(id, {tail, tail.size(), open_epoch_, loss::closed, true, false});
+  }
+}
+
+void checkpoint_state::finish_record(open_sequence& of) {
+  const auto final = of.numbers.close();
+  auto& to = pages_.record_at(of.place);
+  to.mark = to.next = to.settled = final;
+  to.flags |= clean;
+  to.window = of.window;
+  to.boot_tag = boot_tag_;
+}
+
+}  // namespace sequencer::detail

@@ -1,0 +1,39 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+#include <sequencer/result.hpp>
+
+namespace sequencer::detail {
+
+// "PATH: SENTENCE" as an error.
+inline error failure(errc code, const std::string& path, const std::string& sentence) {
+  return {code, 0, path + ": " + sentence};
+}
+
+constexpr errc code_of(int os_error) noexcept {
+  switch (os_error) {
+    case EACCES:
+    case EPERM:
+    case EROFS: return errc::denied;
+    case ENOENT:
+    case EISDIR:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+    case ELOOP: return errc::invalid;
+    default: return errc::io;
+  }
+}
+
+// "PATH: WHAT: strerror (errno N); ADVICE" as an error; errno is kept in it.
+inline error system_failure(int os_error, const std::string& path, const std::string& what,
+                            const std::string& advice) {
+  return {code_of(os_error), os_error,
+          path + ": " + what + ": " + std::strerror(os_error) + " (errno " +
+              std::to_string(os_error) + "); " + advice};
+}
+
+}  // namespace sequencer::detail

@@ -1,0 +1,118 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstring>
+
+#include "checkpoint_state.hpp"
+#include "records.hpp"
+
+// The account of lost numbers, kept in memory as one bounded ledger a sequence and in the file as
+// pages of entries.
+namespace sequencer::detail {
+
+using namespace format;
+
+namespace {
+
+struct ledger_body {
+  std::uint64_t count;
+  ledger_entry entries[entries_per_ledger_page];
+};
+static_assert(sizeof(ledger_body) <= page_bytes - page_header_bytes);
+
+ledger_body& body_of(page& of) { return *reinterpret_cast<ledger_body*>(of.body.data()); }
+
+ledger_entry encode(std::uint64_t id, const hole& from) {
+  return {id,
+          from.numbers.first,
+          from.numbers.last,
+          from.lost,
+          from.epoch,
+          static_cast<std::uint32_t>(from.why),
+          (from.certain ? certain : 0u) | (from.merged ? merged : 0u)};
+}
+
+hole decode(const ledger_entry& from) {
+  return {{from.first, from.last},
+          from.lost,
+          from.epoch,
+          static_cast<loss>(from.why),
+          (from.flags & certain) != 0,
+          (from.flags & merged) != 0};
+}
+
+}  // namespace
+
+std::vector<std::pair<std::uint64_t, hole>> decode_ledger(page_store& pages) {
+  std::vector<std::pair<std::uint64_t, hole>> all;
+  for (std::size_t index = 0; index < ledger_pages; ++index) {
+    const auto& body = body_of(*pages.ledger(index).image);
+    const auto count = std::min<std::uint64_t>(body.count, entries_per_ledger_page);
+    for (std::size_t i = 0; i < count; ++i) {
+      all.emplace_back(body.entries[i].id, decode(body.entries[i]));
+    }
+  }
+  return all;
+}
+
+void checkpoint_state::load_ledger() {
+  for (const auto& [id, lost] : decode_ledger(pages_)) add_hole(id, lost);
+  ledger_changed_ = false;
+}
+
+void checkpoint_state::add_hole(std::uint64_t id, const hole& lost) {
+  if (lost.numbers.empty()) return;
+  auto of = std::find_if(ledgers_.begin(), ledgers_.end(),
+                         [&](const ledger_of& each) { return each.id == id; });
+  if (of == ledgers_.end()) of = ledgers_.insert(of, {id, hole_ledger(ledger_capacity)});
+  of->holes.add(lost);
+  ledger_changed_ = true;
+}
+
+std::vector<hole> checkpoint_state::holes_of(std::uint64_t id) const {
+  for (const auto& each : ledgers_) {
+    if (each.id == id) return each.holes.holes();
+  }
+  return {};
+}
+
+// The file has room for ledger_capacity entries over all sequences: who has most gives way.
+errc checkpoint_state::write_ledger() noexcept {
+  if (!ledger_changed_) return {};
+  std::size_t total = 0;
+  for (const auto& each : ledgers_) total += each.holes.holes().size();
+  while (total > ledger_capacity) {
+    auto& largest = *std::max_element(
+        ledgers_.begin(), ledgers_.end(), [](const ledger_of& a, const ledger_of& b) {
+          return a.holes.holes().size() < b.holes.holes().size();
+        });
+    if (!largest.holes.shrink()) break;
+    --total;
+  }
+  page_list changed;
+  std::vector<ledger_entry> entries;
+  for (const auto& each : ledgers_) {
+    for (const auto& lost : each.holes.holes()) entries.push_back(encode(each.id, lost));
+  }
+  entries.resize(std::min(entries.size(), ledger_capacity));
+  for (std::size_t index = 0; index < ledger_pages; ++index) {
+    ledger_body next{};
+    const auto from = std::min(index * entries_per_ledger_page, entries.size());
+    next.count = std::min(entries.size() - from, entries_per_ledger_page);
+    std::copy_n(entries.begin() + static_cast<std::ptrdiff_t>(from), next.count, next.entries);
+    auto& body = body_of(*pages_.ledger(index).image);
+    if (std::memcmp(&body, &next, sizeof next) == 0) continue;
+    body = next;
+    changed.push_back(&pages_.ledger(index));
+  }
+  if (const auto bad = write(changed, false); bad != errc{}) return bad;
+  ledger_changed_ = false;
+  for (auto* ended : ended_holders_) {
+    // relaxed: read after this process died, or by the next holder under the commit lock.
+    ended->id.store(0, relaxed);
+    free_holders_.push_back(ended);
+  }
+  ended_holders_.clear();
+  return {};
+}
+
+}  // namespace sequencer::detail

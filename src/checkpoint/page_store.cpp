@@ -1,0 +1,311 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include "page_store.hpp"
+
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "crc32c.hpp"
+#include "failure.hpp"
+
+namespace sequencer::detail {
+
+using namespace format;
+
+namespace {
+
+std::uint32_t checksum(const page& of) noexcept {
+  page copy = of;
+  copy.header.crc = 0;
+  return crc32c(&copy, sizeof copy);
+}
+
+const char* name(page_kind kind) noexcept {
+  switch (kind) {
+    case page_kind::header: return "file header";
+    case page_kind::ledger: return "hole ledger";
+    case page_kind::records: return "records";
+  }
+  return "page";
+}
+
+std::string place(page_kind kind, std::uint32_t index, int copy) {
+  return std::string("at byte ") + std::to_string(offset_of(kind, index, copy)) + ": " +
+         name(kind) + " page " + std::to_string(index) + ", copy " + (copy == 0 ? "A" : "B");
+}
+
+std::string text(page_verdict verdict) {
+  switch (verdict) {
+    case page_verdict::damaged: return "fails its checksum";
+    case page_verdict::newer_version: return "was written by a newer version";
+    case page_verdict::other_byte_order: return "was written with another byte order";
+    case page_verdict::foreign: return "is not a page of this file";
+    case page_verdict::sound: break;
+  }
+  return "is sound";
+}
+
+}  // namespace
+
+page_verdict judge(const page& found, page_kind kind, std::uint32_t index,
+                   const bytes16* uuid) noexcept {
+  if (found.header.magic == magic_of_other_byte_order) return page_verdict::other_byte_order;
+  if (found.header.magic != magic) return page_verdict::foreign;
+  if (checksum(found) != found.header.crc) return page_verdict::damaged;
+  if (found.header.version != version) return page_verdict::newer_version;
+  if (found.header.kind != static_cast<std::uint32_t>(kind) || found.header.index != index) {
+    return page_verdict::foreign;
+  }
+  if (uuid != nullptr && found.header.uuid != *uuid) return page_verdict::foreign;
+  return page_verdict::sound;
+}
+
+void seal(page& to, page_kind kind, std::uint32_t index, std::uint64_t generation,
+          const bytes16& uuid, std::uint64_t open_epoch) noexcept {
+  auto& header = to.header;
+  header = {};
+  header.magic = magic;
+  header.version = version;
+  header.kind = static_cast<std::uint32_t>(kind);
+  header.index = index;
+  header.generation = generation;
+  header.uuid = uuid;
+  header.open_epoch = open_epoch;
+  header.crc = checksum(to);
+}
+
+off_t offset_of(page_kind kind, std::uint32_t index, int copy) noexcept {
+  const std::uint64_t first = kind == page_kind::header   ? 0
+                              : kind == page_kind::ledger ? first_ledger_page
+                                                          : first_record_page;
+  return static_cast<off_t>(
+      (first + 2 * std::uint64_t{index} + static_cast<std::uint64_t>(copy)) * page_bytes);
+}
+
+int read_fully(os& system, int fd, void* to, std::size_t bytes, off_t at) {
+  auto* into = static_cast<char*>(to);
+  while (bytes != 0) {
+    const auto got = system.pread(fd, into, bytes, at);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return errno;
+    if (got == 0) return ENODATA;
+    into += got;
+    at += got;
+    bytes -= static_cast<std::size_t>(got);
+  }
+  return 0;
+}
+
+int write_fully(os& system, int fd, const void* from, std::size_t bytes, off_t at, bool durably) {
+  const auto* data = static_cast<const char*>(from);
+  while (bytes != 0) {
+    const auto put = durably ? system.pwrite_durably(fd, data, bytes, at)
+                             : system.pwrite(fd, data, bytes, at);
+    if (put < 0 && errno == EINTR) continue;  // writes again, so nothing rests on a failed sync
+    if (put < 0) return errno;
+    if (put == 0) return EIO;
+    data += put;
+    at += put;
+    bytes -= static_cast<std::size_t>(put);
+  }
+  return 0;
+}
+
+record& page_store::record_at(std::size_t place) noexcept {
+  auto* body = records_[place / records_per_page].image->body.data();
+  return *reinterpret_cast<record*>(body + place % records_per_page * record_bytes);
+}
+
+bool page_store::reserve_images() {
+  images_ = private_arena::make((1 + ledger_pages + max_pairs) * page_bytes);
+  if (!images_) return false;
+  records_.reserve(max_pairs);  // pairs keep their addresses
+  auto* pages = static_cast<page*>(images_.data());
+  header_.image = pages;
+  for (std::size_t i = 0; i < ledger_pages; ++i) ledger_[i].image = pages + 1 + i;
+  return true;
+}
+
+bool page_store::add_pair() {
+  if (records_.size() == max_pairs) return false;
+  pair added;
+  added.image = static_cast<page*>(images_.data()) + 1 + ledger_pages + records_.size();
+  records_.push_back(added);
+  return true;
+}
+
+result<void> page_store::start_empty(const bytes16& uuid) {
+  if (!reserve_images()) return system_failure(ENOMEM, path_, "reserving memory", "free some");
+  header_.image->header.uuid = uuid;
+  return {};
+}
+
+result<void> page_store::load_header() {
+  if (!reserve_images()) return system_failure(ENOMEM, path_, "reserving memory", "free some");
+  page copies[2];
+  const int bad = read_fully(system_, fd_, copies, sizeof copies, 0);
+  if (bad == ENODATA) {
+    return failure(errc::corrupt, path_,
+                   "is shorter than the two file header pages (8192 bytes), so it is empty, "
+                   "truncated or not a checkpoint; restore it, or remove it and start with a "
+                   "floor above every number ever issued");
+  }
+  if (bad != 0) return system_failure(bad, path_, "reading the file header", "check the device");
+  // Pages of different files at the head of one file cannot be told apart by uuid yet.
+  return choose(page_kind::header, 0, copies, header_);
+}
+
+result<void> page_store::choose(page_kind kind, std::uint32_t index, const page copies[2],
+                                pair& into) {
+  const auto* uuid = kind == page_kind::header ? nullptr : &header_.image->header.uuid;
+  const page_verdict verdicts[2] = {judge(copies[0], kind, index, uuid),
+                                    judge(copies[1], kind, index, uuid)};
+  int sound = 0;
+  for (int copy = 0; copy < 2; ++copy) {
+    if (verdicts[copy] == page_verdict::sound) {
+      ++sound;
+      continue;
+    }
+    findings_.push_back(place(kind, index, copy) + " " + text(verdicts[copy]));
+  }
+  for (const auto verdict : verdicts) {
+    if (verdict == page_verdict::newer_version ||
+        (verdict == page_verdict::other_byte_order && sound == 0)) {
+      return failure(errc::version, path_,
+                     place(kind, index, 0) + " " + text(verdict) +
+                         "; this library reads version 1, little endian: open it where it was "
+                         "written");
+    }
+  }
+  if (sound == 0) {
+    if (forgiving_ && kind != page_kind::header) {
+      *into.image = {};
+      into.one_damaged = true;
+      return {};
+    }
+    return failure(errc::corrupt, path_,
+                   place(kind, index, 0) + " " + text(verdicts[0]) + ", and copy B " +
+                       text(verdicts[1]) +
+                       "; nothing was changed: restore the file, or run `sequencer adopt` with a "
+                       "floor above every number ever issued");
+  }
+  const bool b_is_newer = copies[1].header.generation > copies[0].header.generation;
+  into.newest = sound == 2 ? b_is_newer : verdicts[1] == page_verdict::sound;
+  into.one_damaged = sound == 1;
+  *into.image = copies[into.newest];
+  into.generation = into.image->header.generation;
+  return {};
+}
+
+result<void> page_store::load_rest(std::uint64_t length) {
+  const auto wanted = file_header().pairs;
+  if (wanted > max_pairs || length < file_bytes(wanted)) {
+    return failure(errc::corrupt, path_,
+                   "has " + std::to_string(length) + " bytes where its header needs " +
+                       std::to_string(file_bytes(wanted)) +
+                       ", so it was truncated; restore it, or run `sequencer adopt` with a floor "
+                       "above every number ever issued");
+  }
+  constexpr std::size_t pairs_per_read = 64;
+  const auto buffer = std::make_unique<page[]>(2 * pairs_per_read);
+  const std::uint64_t all = ledger_pages + wanted;
+  for (std::uint64_t at = 0; at < all; at += pairs_per_read) {
+    const auto now = std::min<std::uint64_t>(pairs_per_read, all - at);
+    const auto from = offset_of(page_kind::ledger, static_cast<std::uint32_t>(at), 0);
+    const int bad = read_fully(system_, fd_, buffer.get(), 2 * now * page_bytes, from);
+    if (bad != 0) {
+      return system_failure(bad, path_, "reading at byte " + std::to_string(from),
+                            "check the device");
+    }
+    for (std::uint64_t i = 0; i < now; ++i) {
+      const bool is_ledger = at + i < ledger_pages;
+      if (!is_ledger) add_pair();
+      auto& into = is_ledger ? ledger_[at + i] : records_.back();
+      const auto index = static_cast<std::uint32_t>(is_ledger ? at + i : at + i - ledger_pages);
+      auto chosen = choose(is_ledger ? page_kind::ledger : page_kind::records, index,
+                           &buffer[2 * i], into);
+      if (!chosen) return chosen;
+    }
+  }
+  return {};
+}
+
+page_kind page_store::kind_of(const pair& which) const noexcept {
+  if (&which == &header_) return page_kind::header;
+  const bool in_ledger = &which >= ledger_ && &which < ledger_ + ledger_pages;
+  return in_ledger ? page_kind::ledger : page_kind::records;
+}
+
+std::uint32_t page_store::index_of(const pair& which) const noexcept {
+  switch (kind_of(which)) {
+    case page_kind::header: return 0;
+    case page_kind::ledger: return static_cast<std::uint32_t>(&which - ledger_);
+    case page_kind::records: break;
+  }
+  return static_cast<std::uint32_t>(&which - records_.data());
+}
+
+int page_store::failed(const char* call, off_t at, int os_error) noexcept {
+  failed_call_ = call;
+  failed_offset_ = at;
+  return os_error;
+}
+
+void page_store::seal_next(pair& which, std::uint64_t open_epoch) noexcept {
+  const bytes16 uuid = header_.image->header.uuid;
+  seal(*which.image, kind_of(which), index_of(which), which.generation + 1, uuid, open_epoch);
+}
+
+int page_store::stage(pair& which, std::uint64_t open_epoch) {
+  seal_next(which, open_epoch);
+  const auto at = offset_of(kind_of(which), index_of(which), which.newest ^ 1);
+  const int bad = write_fully(system_, fd_, which.image, page_bytes, at, false);
+  if (bad != 0) return failed("pwrite", at, bad);
+  ++counts_.pages;
+  which.staged = true;
+  staged_.push_back(&which);
+  return 0;
+}
+
+int page_store::settle(bool never_sync) {
+  if (!never_sync) {
+    const auto from = system_.steady_ns();
+    if (system_.fdatasync(fd_) != 0) return failed("fdatasync", 0, errno);
+    counts_.last_sync_ns = static_cast<std::uint64_t>(system_.steady_ns() - from);
+    ++counts_.syncs;
+  }
+  for (auto* written : staged_) {
+    ++written->generation;
+    written->staged = false;
+    if (never_sync) continue;  // the synced copy stays the one to keep
+    written->newest ^= 1;
+    written->one_damaged = false;
+  }
+  staged_.clear();
+  return 0;
+}
+
+int page_store::write(const std::vector<pair*>& which, std::uint64_t open_epoch,
+                      bool never_sync) {
+  if (which.size() != 1 || never_sync || !staged_.empty()) {
+    for (auto* each : which) {
+      if (const int bad = stage(*each, open_epoch)) return bad;
+    }
+    return settle(never_sync);
+  }
+  auto& only = *which.front();
+  seal_next(only, open_epoch);
+  const auto at = offset_of(kind_of(only), index_of(only), only.newest ^ 1);
+  const auto from = system_.steady_ns();
+  const int bad = write_fully(system_, fd_, only.image, page_bytes, at, true);
+  if (bad != 0) return failed("pwritev2(RWF_DSYNC)", at, bad);
+  counts_.last_sync_ns = static_cast<std::uint64_t>(system_.steady_ns() - from);
+  ++counts_.syncs;
+  ++counts_.pages;
+  only.newest ^= 1;
+  ++only.generation;
+  only.one_damaged = false;
+  return 0;
+}
+
+}  // namespace sequencer::detail

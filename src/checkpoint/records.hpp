@@ -1,0 +1,48 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <sequencer/checkpoint.hpp>
+
+#include "live_region.hpp"
+#include "page_store.hpp"
+
+namespace sequencer::detail {
+
+// Reading and placing records in pages. `place` counts records over all pages.
+
+std::string record_name(page_store& pages, std::size_t place);
+std::optional<std::size_t> find_record(page_store& pages, std::string_view name);
+
+// 1, or 2 for a name that does not fit into its record.
+std::size_t records_needed(std::string_view name) noexcept;
+
+// First of `count` free records in a row on one page.
+std::optional<std::size_t> free_run(page_store& pages, std::size_t page, std::size_t count);
+
+void put_record(page_store& pages, std::size_t place, const format::record& content,
+                std::string_view name);
+
+// What the file alone says of a sequence.
+sequence_status describe_record(page_store& pages, std::size_t place);
+
+// Holes as the file's ledger has them, with the id of their sequence.
+std::vector<std::pair<std::uint64_t, hole>> decode_ledger(page_store& pages);
+
+checkpoint_metrics read_figures(const live_figures& from) noexcept;
+
+// Calls visit(place, record) for every sequence.
+template <class Visit>
+void for_each_record(page_store& pages, Visit visit) {
+  for (std::size_t place = 0; place < pages.pairs() * format::records_per_page; ++place) {
+    const auto& of = pages.record_at(place);
+    if (of.state == static_cast<std::uint8_t>(format::record_state::used)) visit(place, of);
+  }
+}
+
+}  // namespace sequencer::detail

@@ -1,0 +1,329 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "block_intent.hpp"
+#include "checkpoint_state.hpp"
+#include "crc32c.hpp"
+#include "failure.hpp"
+#include "new_file.hpp"
+#include "storage.hpp"
+
+// Opening: from a file in any state that a crash can leave to one that this process owns.
+//
+// Order: lock; read; sync what a dead owner may have left unsynced; announce the opening to the
+// live region; write epoch, ledger and marks; only then issue.
+namespace sequencer::detail {
+
+using namespace format;
+
+checkpoint_state::checkpoint_state(std::string path, checkpoint_options options, os& system)
+    : path_(std::move(path)),
+      options_(std::move(options)),
+      system_(system),
+      pages_(system, -1, path_),
+      owner_mark_(private_arena::make(1)) {
+  if (owner_mark_) *static_cast<char*>(owner_mark_.data()) = 1;
+}
+
+bool checkpoint_state::in_owner_process() const noexcept {
+  return owner_mark_ && *static_cast<const volatile char*>(owner_mark_.data()) == 1;
+}
+
+result<std::shared_ptr<checkpoint_state>> checkpoint_state::open(std::string path,
+                                                                 checkpoint_options options) {
+  auto& system = options.system != nullptr ? *options.system : system_os();
+  auto made = std::make_shared<checkpoint_state>(path, std::move(options), system);
+  if (!made->owner_mark_) {
+    return failure(errc::unsupported, path, "needs MADV_WIPEONFORK (Linux 4.14 or newer)");
+  }
+  if (auto ready = made->recover(path); !ready) return ready.failure();
+  if (made->options_.keeper_thread) {
+    const int bad = made->keeper_.start(made->options_.keeper_name, made->options_.keeper_cpu,
+                                        [state = made.get()] { return state->tend(); });
+    if (bad != 0) {
+      return system_failure(bad, path,
+                            "pinning the keeper to CPU " +
+                                std::to_string(made->options_.keeper_cpu),
+                            "name a CPU that this process may use");
+    }
+  }
+  return made;
+}
+
+result<void> checkpoint_state::recover(const std::string& asked_path) {
+  const std::lock_guard held(commit_);
+  closed_ = true;  // until it is open, an early return has nothing to close
+  auto opened = open_or_create(system_, asked_path, options_.create, options_.volatile_storage);
+  if (!opened) return opened.failure();
+  file_ = file_lock(system_, *opened);
+  pages_.attach(file_.fd());
+  using step = result<void> (checkpoint_state::*)();
+  for (const step next : {&checkpoint_state::check_storage, &checkpoint_state::take_lock,
+                          &checkpoint_state::check_owner_identity,
+                          &checkpoint_state::attach_live_region, &checkpoint_state::begin_epoch}) {
+    if (auto done = (this->*next)(); !done) return done;
+  }
+  closed_ = false;
+  return {};
+}
+
+result<void> checkpoint_state::check_storage() {
+  return check_file_system(system_, file_.fd(), path_, options_.volatile_storage);
+}
+
+result<void> checkpoint_state::take_lock() {
+  if (const int bad = file_.acquire(); bad == EAGAIN || bad == EACCES) {
+    auto header = pages_.load_header();
+    const auto owner = header ? std::to_string(pages_.file_header().owner_pid) : "unknown";
+    return failure(errc::locked, path_,
+                   "is open in another process or checkpoint object (its last opener was process " +
+                       owner + "); close it there, or wait for it to end");
+  } else if (bad != 0) {
+    return system_failure(bad, path_, "locking the file", "use a file system with OFD locks");
+  }
+  real_path_ = system_.real_path(path_.c_str());
+  if (real_path_.empty()) {
+    return system_failure(errno, path_, "resolving the path", "check its directories");
+  }
+  struct ::stat here {};
+  if (system_.fstat(file_.fd(), &here) != 0) {
+    return system_failure(errno, path_, "asking for its state", "check the device");
+  }
+  device_ = here.st_dev;
+  inode_ = here.st_ino;
+  if (auto header = pages_.load_header(); !header) return header;
+  return pages_.load_rest(static_cast<std::uint64_t>(here.st_size));
+}
+
+result<void> checkpoint_state::check_owner_identity() {
+  boot_id_ = system_.boot_id();
+  if (boot_id_.size() != 36) {
+    return system_failure(errno, path_, "reading the boot id", "mount /proc");
+  }
+  boot_tag_ = std::uint64_t{crc32c(boot_id_.data(), boot_id_.size())} | std::uint64_t{1} << 32;
+  const auto& header = pages_.file_header();
+  nonce_on_disk_ = header.open_nonce;
+  if (header.byte_order != byte_order_mark) {
+    return failure(errc::version, path_, "at byte 128: unknown byte order mark");
+  }
+  const bool same_boot = boot_id_ == header.boot_id.data();
+  const bool same_file =
+      header.inode == inode_ && (!same_boot || header.device == device_);
+  if (header.flags & backup_copy) {
+    return failure(errc::fenced, path_,
+                   "is a backup copy; run `sequencer adopt` with a floor above every number that "
+                   "was issued since it was made");
+  }
+  if (!same_file) {
+    return failure(errc::fenced, path_,
+                   "was copied or restored: its inode is " + std::to_string(inode_) +
+                       ", its header says " + std::to_string(header.inode) +
+                       "; the original may still run: run `sequencer adopt` with a floor above "
+                       "every number ever issued");
+  }
+  // A dead owner's last write may be unsynced, and the copy we replace next may be the only
+  // durable one.
+  if ((header.flags & closed_cleanly) == 0 && system_.fdatasync(file_.fd()) != 0) {
+    return system_failure(errno, path_, "syncing what the last owner left", "check the device");
+  }
+  return {};
+}
+
+result<void> checkpoint_state::attach_live_region() {
+  if (options_.live == live_policy::off) {
+    live_refusal_ = "switched off by its options";
+    return {};
+  }
+  const auto& header = pages_.file_header();
+  const live_identity identity{pages_.header().image->header.uuid, device_, inode_, boot_id_,
+                               header.open_epoch, header.open_nonce};
+  auto found = live_region::finding::none;
+  auto attached = live_region::attach(system_, options_.live_directory, identity, found);
+  if (attached && found == live_region::finding::newer && !pages_.header().one_damaged) {
+    return failure(errc::fenced, path_,
+                   "is older than the live region of its last owner (open epoch " +
+                       std::to_string(header.open_epoch) +
+                       "): an earlier copy was put back; run `sequencer adopt` with a floor "
+                       "above every number ever issued");
+  }
+  system_.random(next_nonce_.data(), next_nonce_.size());
+  if (attached && found == live_region::finding::trusted) {
+    live_ = std::move(*attached);
+    live_trusted_ = true;
+    list_live_blocks();
+    live_.announce(next_nonce_);
+    return {};
+  }
+  auto made = live_region::create(system_, options_.live_directory, identity, next_nonce_);
+  if (made) {
+    live_ = std::move(*made);
+    return {};
+  }
+  live_refusal_ = made.failure().text;
+  if (options_.live == live_policy::required) return made.failure();
+  return {};
+}
+
+void checkpoint_state::list_live_blocks() {
+  live_holders_ = live_.holders_used();
+  for (std::size_t i = 0; i < live_holders_; ++i) {
+    auto& line = live_.holder(i);
+    // relaxed: their writer is dead, its stores are all there.
+    const auto id = line.id.load(relaxed);
+    if (id == 0) {
+      free_holders_.push_back(&line);
+    } else {
+      live_blocks_.emplace(id, i);
+    }
+  }
+}
+
+result<void> checkpoint_state::begin_epoch() {
+  load_ledger();
+  auto& header = pages_.file_header();
+  // Of a damaged pair the lost copy may have named the next epoch.
+  open_epoch_ = header.open_epoch + (pages_.header().one_damaged ? 2 : 1);
+  header.open_epoch = open_epoch_;
+  header.open_nonce = next_nonce_;
+  header.boot_id = {};
+  std::copy(boot_id_.begin(), boot_id_.end(), header.boot_id.begin());
+  header.device = device_;
+  header.opened_ns = system_.wall_ns();
+  header.owner_pid = static_cast<std::uint64_t>(::getpid());
+  header.flags &= ~std::uint64_t{closed_cleanly};
+  repaired_.assign(pages_.pairs(), 0);
+  // A file of one page of records has what was in use ready by the same sync.
+  page_list pages{&pages_.header()};
+  std::vector<open_sequence*> ready;
+  if (pages_.pairs() == 1) {
+    for (std::size_t place = 0; place < records_per_page; ++place) {
+      if (!was_active(pages_.record_at(place))) continue;
+      auto prepared = prepare(place, (pages_.record_at(place).flags & unordered) != 0);
+      if (prepared) ready.push_back(*prepared);
+    }
+    if (!ready.empty()) pages.push_back(&pages_.records(0));
+  }
+  if (write(std::move(pages), false) != errc{}) return fatal(failed_);
+  if (live_) live_.confirm(open_epoch_, next_nonce_);
+  for (auto* each : ready) start(*each);
+  return {};
+}
+
+bool checkpoint_state::was_active(const record& of) const noexcept {
+  const bool issuing = of.state == static_cast<std::uint8_t>(record_state::used) &&
+                       (of.flags & clean) == 0;
+  return issuing && !refused_on_this_boot(of);
+}
+
+bool checkpoint_state::refused_on_this_boot(const record& of) const noexcept {
+  return of.durability == static_cast<std::uint8_t>(durability::memory) &&
+         of.boot_tag != boot_tag_;
+}
+
+// Where a sequence goes on, and what was lost on the way.
+checkpoint_state::continuation checkpoint_state::resolve(std::size_t place) {
+  const auto& of = pages_.record_at(place);
+  continuation to;
+  const bool damaged = pages_.records(place / records_per_page).one_damaged;
+  if ((of.flags & clean) != 0 && !damaged) {
+    to.next = of.next;
+    return to;
+  }
+  if (live_trusted_ && (of.flags & clean) == 0) {
+    const auto& tickets = live_.tickets(place);
+    // order: live-id-seen <- live-id-set: the counter that belongs to the id
+    if (live_.tickets_backed(place) && tickets.id.load(acquire) == of.id) {
+      // relaxed: the writer is dead, its stores are all there.
+      const auto taken = tickets.next.load(relaxed) & reservation::top_bits;
+      // order: live-limit-seen <- live-limit-raised: numbers below may have left
+      to.next = std::min(taken, tickets.limit.load(acquire));
+      to.from_live = true;
+      if (of.kind == static_cast<std::uint8_t>(record_kind::blocks)) {
+        resolve_blocks(of, tickets, to);
+      }
+      return to;
+    }
+  }
+  to.next = damaged ? of.mark + of.max_step : of.mark;
+  to.next = std::min(to.next, static_cast<sequence>(of.maximum) + 1);
+  const range unknown{of.settled, to.next};
+  if (!unknown.empty()) {
+    to.lost.push_back({unknown, unknown.size(), pages_.file_header().open_epoch,
+                       damaged ? loss::rotten_copy : loss::crashed, false, false});
+  }
+  return to;
+}
+
+// Block mode knows each holder's unissued numbers. The hand-over that was under way, if any, has
+// its own note: its block counts as carved when the counter is beyond it.
+void checkpoint_state::resolve_blocks(const record& of, const ticket_line& tickets,
+                                      continuation& to) {
+  const auto lose = [&](range numbers) {
+    if (numbers.first >= numbers.last) return;
+    to.lost.push_back({numbers, numbers.size(), pages_.file_header().open_epoch, loss::killed,
+                       true, false});
+  };
+  // order: intent-seen <- intent-set: the range of the hand-over
+  const auto intent = block_intent::decode(tickets.intent.load(acquire));
+  // relaxed: the writer is dead, its stores are all there.
+  const range moved{tickets.intent_first.load(relaxed), tickets.intent_last.load(relaxed)};
+  const bool carved = intent.kind == block_intent::take && to.next >= moved.last;
+  const bool kept = intent.kind == block_intent::give_back && to.next != moved.first;
+  if (carved || kept) lose(moved);
+  const bool line_is_old = carved || intent.kind == block_intent::give_back;
+  const auto [from, last] = live_blocks_.equal_range(of.id);
+  for (auto at = from; at != last; ++at) {
+    if (line_is_old && intent.holder == at->second) continue;
+    const auto& line = live_.holder(at->second);
+    // relaxed: as above
+    lose({line.next.load(relaxed), line.last.load(relaxed)});
+  }
+}
+
+void checkpoint_state::forget_live_blocks(std::uint64_t id) noexcept {
+  const auto [from, last] = live_blocks_.equal_range(id);
+  for (auto at = from; at != last; ++at) {
+    auto& line = live_.holder(at->second);
+    // relaxed: read after this process died, or by the next holder under the commit lock.
+    line.id.store(0, relaxed);
+    free_holders_.push_back(&line);
+  }
+  live_blocks_.erase(id);
+}
+
+// A pair that lost a copy is put right before anything else: every record jumps by the step that
+// the lost copy may have taken, and says so in the ledger.
+result<void> checkpoint_state::repair_pair(std::size_t index) {
+  if (repaired_[index]) return {};
+  repaired_[index] = 1;
+  if (!pages_.records(index).one_damaged) return {};
+  const auto first = index * records_per_page;
+  std::vector<std::pair<std::size_t, sequence>> continued;
+  for (auto place = first; place < first + records_per_page; ++place) {
+    auto& of = pages_.record_at(place);
+    if (of.state != static_cast<std::uint8_t>(record_state::used)) continue;
+    auto to = resolve(place);
+    for (const auto& lost : to.lost) add_hole(of.id, lost);
+    // Marks of `memory` move without a synced copy, so no step bounds what was lost.
+    if (of.durability == static_cast<std::uint8_t>(durability::memory) && !to.from_live) {
+      of.boot_tag = 0;
+    }
+    continued.emplace_back(place, to.next);
+  }
+  if (write_ledger() != errc{}) return fatal(failed_);
+  for (const auto& [place, next] : continued) {
+    auto& of = pages_.record_at(place);
+    of.mark = of.settled = of.next = next;
+    of.flags |= clean;
+  }
+  if (write({&pages_.records(index)}, false) != errc{}) return fatal(failed_);
+  for (const auto& [place, next] : continued) forget_live_blocks(pages_.record_at(place).id);
+  return {};
+}
+
+}  // namespace sequencer::detail

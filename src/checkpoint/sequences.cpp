@@ -1,0 +1,398 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+#include "checkpoint_state.hpp"
+#include "failure.hpp"
+#include "records.hpp"
+
+// Finding, creating and starting sequences by name.
+namespace sequencer::detail {
+
+using namespace format;
+
+namespace {
+
+constexpr std::uint64_t default_max_gap = std::uint64_t{1} << 20;
+constexpr std::uint64_t default_block = 1024;
+constexpr std::uint64_t first_window_share = 16;  // of max_gap
+
+error refuse(const std::string& path, std::string_view name, const std::string& why) {
+  return failure(errc::invalid, path, "sequence '" + std::string(name) + "': " + why);
+}
+
+std::string number(std::uint64_t value) { return std::to_string(value); }
+
+}  // namespace
+
+result<durable_sequence> checkpoint_state::strict(std::string_view name,
+                                                  const sequence_options& asked) {
+  if (!in_owner_process()) return fatal(errc::closed);
+  const std::lock_guard held(commit_);
+  auto opened = open_by_name(name, {false, asked.create, false, asked.durability, asked.start,
+                                    asked.maximum, asked.max_gap, std::nullopt, std::nullopt});
+  if (!opened) return opened.failure();
+  durable_sequence made;
+  made.state_ = shared_from_this();
+  made.reservation_ = &(*opened)->numbers;
+  made.max_request_ = (*opened)->max_gap / 2;
+  made.open_epoch_ = open_epoch_;
+  return made;
+}
+
+result<durable_blocks> checkpoint_state::blocks(std::string_view name,
+                                                const block_sequence_options& asked) {
+  if (!in_owner_process()) return fatal(errc::closed);
+  const std::lock_guard held(commit_);
+  auto opened = open_by_name(
+      name, {true, asked.create, asked.unordered, asked.durability, asked.start, asked.maximum,
+             asked.max_gap, asked.block, asked.max_block});
+  if (!opened) return opened.failure();
+  auto& of = **opened;
+  const auto& recorded = pages_.record_at(of.place);
+  if (!of.cache) {
+    of.cache = std::make_shared<durable_blocks::cache>(
+        block_options{recorded.block, recorded.max_block}, shared_from_this(), of);
+  }
+  durable_blocks made;
+  made.cache_ = of.cache;
+  made.open_epoch_ = open_epoch_;
+  return made;
+}
+
+result<open_sequence*> checkpoint_state::open_by_name(std::string_view name,
+                                                      const wishes& asked) {
+  if (closed_ || failed_ != errc{}) return fatal(closed_ ? errc::closed : failed_);
+  if (auto sane = check_bounds(name, asked); !sane) return sane.failure();
+  auto place = find(name);
+  if (!place) {
+    if (!asked.create && !options_.create) {
+      return refuse(path_, name,
+                    "there is none of that name; pass create = true if this is its first use");
+    }
+    auto created = create_record(name, asked);
+    if (!created) return created.failure();
+    place = created->at;
+  }
+  const auto page = *place / records_per_page;
+  if (auto mended = repair_pair(page); !mended) return mended.failure();
+  if (auto agreed = agree(name, *place, asked); !agreed) return agreed.failure();
+  if (const auto known = open_by_place_.find(*place); known != open_by_place_.end()) {
+    known->second->max_gap = pages_.record_at(*place).max_gap;
+    known->second->unordered = asked.unordered;
+    return known->second;
+  }
+  auto ready = prepare(*place, asked.unordered);
+  if (!ready) return ready;
+  const bool memory = (*ready)->how == durability::memory;
+  if (write({&pages_.records(page)}, memory) != errc{}) return fatal(failed_);
+  start(**ready);
+  return ready;
+}
+
+result<void> checkpoint_state::check_bounds(std::string_view name, const wishes& asked) const {
+  if (name.empty() || name.size() > max_name_bytes || name.find('\0') != name.npos) {
+    return refuse(path_, name.substr(0, 64),
+                  "a name has 1 to 255 bytes and no NUL, this one has " + number(name.size()));
+  }
+  const auto start = asked.start.value_or(1);
+  const auto maximum = asked.maximum.value_or(top);
+  if (maximum > top || start > maximum) {
+    return refuse(path_, name,
+                  "start " + number(start) + " and maximum " + number(maximum) +
+                      " must satisfy start <= maximum <= 2^63 - 1");
+  }
+  const auto gap = asked.max_gap.value_or(default_max_gap);
+  if (gap < 2 || gap > top) {
+    return refuse(path_, name, "max_gap " + number(gap) + " is not within 2 .. 2^63 - 1");
+  }
+  if (!asked.blocks) return {};
+  const auto block = asked.block.value_or(default_block);
+  const auto largest = asked.max_block.value_or(block);
+  if (block == 0 || (asked.block && largest < block) || largest > (std::uint64_t{1} << 32)) {
+    return refuse(path_, name,
+                  "block " + number(block) + " and max_block " + number(largest) +
+                      " must satisfy 1 <= block <= max_block <= 2^32");
+  }
+  if (asked.max_gap && largest > gap / 2) {
+    return refuse(path_, name,
+                  "a block of " + number(largest) + " is more than half of max_gap " +
+                      number(gap));
+  }
+  return {};
+}
+
+std::string checkpoint_state::name_at(std::size_t place) { return record_name(pages_, place); }
+
+// A few look-ups scan; who comes back often gets an index.
+std::optional<std::size_t> checkpoint_state::find(std::string_view name) {
+  if (!indexed_ && ++lookups_ > 4) {
+    for_each_record(pages_, [&](std::size_t place, const record&) { index(place); });
+    indexed_ = true;
+  }
+  if (indexed_) {
+    const auto at = index_.find(name);
+    return at == index_.end() ? std::nullopt : std::optional(at->second);
+  }
+  return find_record(pages_, name);
+}
+
+void checkpoint_state::index(std::size_t place) {
+  index_names_.push_back(name_at(place));
+  index_.emplace(index_names_.back(), place);
+}
+
+// What the caller asks of an existing sequence and what the file says must agree; limits that may
+// change (max_gap, block sizes, durability) are taken over.
+result<void> checkpoint_state::agree(std::string_view name, std::size_t place,
+                                     const wishes& asked) {
+  auto& of = pages_.record_at(place);
+  const auto is_blocks = of.kind == static_cast<std::uint8_t>(record_kind::blocks);
+  if (is_blocks != asked.blocks) {
+    return refuse(path_, name,
+                  is_blocks ? "is handed out in blocks; open it with blocks()"
+                            : "is strict; open it with sequence()");
+  }
+  const auto differs = [](std::optional<sequence> wish, std::int64_t has) {
+    return wish && *wish != static_cast<sequence>(has);
+  };
+  if (differs(asked.start, of.start) || differs(asked.maximum, of.maximum)) {
+    return refuse(path_, name,
+                  "was created with start " + std::to_string(of.start) + " and maximum " +
+                      std::to_string(of.maximum) + ", which cannot change");
+  }
+  if (refused_on_this_boot(of)) {
+    return failure(errc::fenced, path_,
+                   "sequence '" + std::string(name) +
+                       "': durability memory holds for one boot, and its mark is from another "
+                       "one; run `sequencer adopt` with a floor above every number ever issued");
+  }
+  auto changed = of;
+  changed.max_gap = asked.max_gap.value_or(of.max_gap);
+  changed.block = asked.block.value_or(of.block);
+  changed.max_block = std::max(asked.max_block.value_or(asked.block ? 0 : of.max_block),
+                               changed.block);
+  if (asked.how) changed.durability = static_cast<std::uint8_t>(*asked.how);
+  if (changed.max_block > changed.max_gap / 2) {
+    return refuse(path_, name,
+                  "a block of " + number(changed.max_block) +
+                      " is more than half of the recorded max_gap " + number(changed.max_gap));
+  }
+  if (std::memcmp(&changed, &of, sizeof changed) == 0) return {};
+  if (open_by_place_.contains(place) &&
+      (changed.durability != of.durability || changed.block != of.block ||
+       changed.max_block != of.max_block)) {
+    return refuse(path_, name,
+                  "is in use here with other options; end it before changing its durability or "
+                  "block sizes");
+  }
+  of = changed;
+  return write_both({&pages_.records(place / records_per_page)}) == errc{} ? result<void>()
+                                                                          : fatal(failed_);
+}
+
+result<checkpoint_state::record_place> checkpoint_state::free_place(std::size_t records) {
+  for (std::size_t page = 0; page < pages_.pairs(); ++page) {
+    if (const auto at = free_run(pages_, page, records)) return record_place{*at};
+  }
+  const auto page = pages_.pairs();
+  if (!pages_.add_pair()) {
+    return failure(errc::exhausted, path_, "has all " + number(max_pairs) +
+                                               " pages of records in use; use another file");
+  }
+  auto& header = pages_.file_header();
+  header.pairs = page + 1;
+  repaired_.push_back(1);
+  return record_place{page * records_per_page};
+}
+
+result<checkpoint_state::record_place> checkpoint_state::create_record(std::string_view name, const wishes& asked) {
+  if (used_records_ == 0) {
+    for_each_record(pages_, [&](std::size_t, const record&) { ++used_records_; });
+  }
+  if (used_records_ >= max_sequences) {
+    return failure(errc::exhausted, path_,
+                   "already names " + number(max_sequences) + " sequences; use another file");
+  }
+  const auto pairs_before = pages_.pairs();
+  const auto found = free_place(records_needed(name));
+  if (!found) return found;
+  const auto place = found->at;
+  const auto page = place / records_per_page;
+  if (auto mended = repair_pair(page); !mended) return mended.failure();
+  if (page == pairs_before) {
+    if (auto grown = grow_file(page); !grown) return grown.failure();
+  }
+  record made{};
+  system_.random(&made.id, sizeof made.id);
+  made.id |= 1;
+  made.state = static_cast<std::uint8_t>(record_state::used);
+  made.kind = static_cast<std::uint8_t>(asked.blocks ? record_kind::blocks : record_kind::strict);
+  made.durability = static_cast<std::uint8_t>(asked.how.value_or(durability::ahead));
+  made.flags = clean;
+  made.increment = 1;
+  made.start = static_cast<std::int64_t>(
+      std::max(asked.start.value_or(1), std::min(pages_.file_header().floor, top)));
+  made.maximum = static_cast<std::int64_t>(asked.maximum.value_or(top));
+  if (made.start > made.maximum) made.start = made.maximum;
+  if (asked.blocks) {
+    made.block = asked.block.value_or(default_block);
+    made.max_block = std::max(asked.max_block.value_or(0), made.block);
+  }
+  made.max_gap = asked.max_gap.value_or(std::max(default_max_gap, 4 * made.max_block));
+  made.window = std::max<std::uint64_t>(1, std::min(made.max_gap / 2,
+                                                    std::max(made.max_gap / first_window_share,
+                                                             2 * made.max_block)));
+  made.mark = made.settled = made.next =
+      std::max(static_cast<sequence>(made.start), pages_.file_header().floor);
+  made.max_step = made.max_gap / 2;
+  made.boot_tag = boot_tag_;
+  put_record(pages_, place, made, name);
+  if (write_both({&pages_.records(page)}) != errc{}) return fatal(failed_);
+  ++used_records_;
+  if (indexed_) index(place);
+  return record_place{place};
+}
+
+// The new page is on disk, whole and twice, before the header counts it.
+result<void> checkpoint_state::grow_file(std::size_t page) {
+  auto& header = pages_.file_header();
+  const auto from = static_cast<off_t>(file_bytes(page));
+  if (const int bad = system_.allocate(file_.fd(), from, 2 * page_bytes)) {
+    pages_.drop_last_pair();
+    repaired_.pop_back();
+    header.pairs = page;
+    return system_failure(bad, path_, "reserving room for more sequences",
+                          "make room; the sequences there are go on");
+  }
+  if (write_both({&pages_.records(page)}) != errc{}) return fatal(failed_);
+  if (write_both({&pages_.header()}) != errc{}) return fatal(failed_);
+  return {};
+}
+
+// Everything up to the write of the mark; the caller writes the page, then calls start().
+result<open_sequence*> checkpoint_state::prepare(std::size_t place, bool is_unordered) {
+  if (auto mended = repair_pair(place / records_per_page); !mended) return mended.failure();
+  auto& of = pages_.record_at(place);
+  const auto to = resolve(place);
+  for (const auto& lost : to.lost) add_hole(of.id, lost);
+  if (write_ledger() != errc{}) return fatal(failed_);
+  auto* tickets = tickets_for(place, to.next);
+  auto* limits = new_limit_line();
+  if (tickets == nullptr || limits == nullptr) {
+    return system_failure(ENOMEM, path_, "reserving memory for a counter", "free some");
+  }
+  const auto how = static_cast<durability>(of.durability);
+  auto& made = open_.emplace_back(*this, place, *tickets, *limits,
+                                  static_cast<sequence>(of.maximum) + 1,
+                                  how == durability::each, *this);
+  made.blocks = of.kind == static_cast<std::uint8_t>(record_kind::blocks);
+  made.unordered = is_unordered;
+  made.how = how;
+  made.max_gap = of.max_gap;
+  made.window = std::clamp<std::uint64_t>(of.window, 1, of.max_gap / 2);
+  made.served_at = to.next;
+  made.served_ns = system_.steady_ns();
+  open_by_place_.emplace(place, &made);
+  const auto ahead = how == durability::each ? 0 : made.window;
+  made.first_mark = std::min(to.next + ahead, made.numbers.beyond());
+  if (widen_steps({{&made, made.first_mark}}) != errc{}) return fatal(failed_);
+  of.settled = to.next;
+  note_mark(made, made.first_mark);
+  of.flags = static_cast<std::uint8_t>(is_unordered ? of.flags | unordered
+                                                    : of.flags & ~unordered);
+  return &made;
+}
+
+void checkpoint_state::start(open_sequence& of) noexcept {
+  forget_live_blocks(pages_.record_at(of.place).id);
+  of.numbers.raise(of.first_mark, soft_mark(of, of.first_mark));
+  of.numbers.open();
+}
+
+// The counter's place: in the live region where there is one, so that `min(next, limit)` is `next`
+// at every instruction from here on.
+ticket_line* checkpoint_state::tickets_for(std::size_t place, sequence next) {
+  const auto id = pages_.record_at(place).id;
+  if (live_ && live_.back_tickets(place)) {
+    auto& line = live_.tickets(place);
+    // relaxed, all of these: only a successor of this process reads them, after its death.
+    const bool goes_on = line.id.load(relaxed) == id &&
+                         (pages_.record_at(place).flags & clean) == 0;
+    if (!goes_on) line.id.store(0, relaxed);   // relaxed: as above
+    line.next.store(next, relaxed);            // relaxed: as above
+    if (!goes_on) line.limit.store(next, relaxed);  // relaxed: as above
+    line.intent.store(0, relaxed);             // relaxed: as above
+    // order: live-id-set -> live-id-seen: the counter that belongs to the id
+    line.id.store(id, release);
+    return &line;
+  }
+  auto arena = private_arena::make(sizeof(ticket_line));
+  if (!arena) return nullptr;
+  auto* line = new (arena.data()) ticket_line;
+  // relaxed: not shared yet.
+  line->next.store(next, relaxed);
+  ticket_arenas_.push_back(std::move(arena));
+  return line;
+}
+
+limit_line* checkpoint_state::new_limit_line() {
+  if (limit_lines_left_ == 0) {
+    auto arena = private_arena::make(1);
+    if (!arena) return nullptr;
+    limit_lines_left_ = arena.size() / sizeof(limit_line);
+    limit_arenas_.push_back(std::move(arena));
+  }
+  const auto& arena = limit_arenas_.back();
+  const auto at = arena.size() / sizeof(limit_line) - limit_lines_left_;
+  --limit_lines_left_;
+  return new (static_cast<limit_line*>(arena.data()) + at) limit_line;
+}
+
+result<std::vector<hole>> checkpoint_state::holes(std::string_view name) {
+  if (!in_owner_process()) return fatal(errc::closed);
+  const std::lock_guard held(commit_);
+  const auto place = find(name);
+  if (!place) return refuse(path_, name, "there is none of that name");
+  return holes_of(pages_.record_at(*place).id);
+}
+
+std::vector<sequence_status> checkpoint_state::list() {
+  std::vector<sequence_status> all;
+  if (!in_owner_process()) return all;
+  const std::lock_guard held(commit_);
+  for_each_record(pages_, [&](std::size_t place, const record&) {
+    all.push_back(status_of(place));
+  });
+  return all;
+}
+
+sequence_status checkpoint_state::status_of(std::size_t place) {
+  auto status = describe_record(pages_, place);
+  const auto known = open_by_place_.find(place);
+  if (known == open_by_place_.end()) return status;
+  const auto& of = *known->second;
+  status.position = of.numbers.position();
+  status.exact = true;
+  status.high_water = of.numbers.durable();
+  status.window = of.window;
+  status.waits = of.numbers.waits();
+  // relaxed: a figure.
+  status.rate = of.tickets.rate.load(relaxed);
+  return status;
+}
+
+checkpoint_metrics checkpoint_state::metrics() {
+  checkpoint_metrics all;
+  if (!in_owner_process()) return all;
+  const std::lock_guard held(commit_);
+  publish_figures();
+  all = read_figures(own_figures_);
+  all.open_epoch = open_epoch_;
+  for (const auto& each : open_) all.waits += each.numbers.waits();
+  return all;
+}
+
+}  // namespace sequencer::detail

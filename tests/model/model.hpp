@@ -1,0 +1,117 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+// The program around the models of one part: runs each under Relacy's random scheduler and under
+// its context-bound search, and says what was explored.
+//
+// What a pass means: no failure in a model that is stronger than C++20 in known ways (no load
+// buffering, reads at most two stores behind, modification order as executed).
+
+#include <cstdint>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <sequencer/detail/atomic.hpp>
+
+namespace model {
+
+using sequencer::detail::atomic;
+using sequencer::detail::plain;
+
+// Holds in every run that the checker tries, or the run and its history are printed.
+inline void require(bool holds, const char* what, const char* file = __builtin_FILE(),
+                    unsigned line = __builtin_LINE()) {
+  if (!holds) {
+    rl::ctx().fail_test(what, rl::test_result_user_assert_failed,
+                        rl::debug_info("require", file, line));
+  }
+}
+
+struct plan {
+  std::uint64_t runs = 40'000;  // of the random scheduler, at scale 1
+  unsigned bound = 3;           // forced context switches; 0 leaves the search out
+};
+
+class program {
+ public:
+  program(int count, char** words) {
+    for (int i = 1; i < count; ++i) {
+      const std::string word = words[i];
+      if (word == "--full") {
+        full_ = true;
+      } else if (word == "--quick") {
+        quick_ = true;
+      } else {
+        only_ = word;
+      }
+    }
+  }
+
+  template <class Suite>
+  void run(const char* name, plan asked) {
+    if (!only_.empty() && only_ != name) return;
+    if (quick_ && failed_ != 0) return;
+    ran_ = true;
+    random<Suite>(name, asked);
+    if (asked.bound != 0 && !quick_) search<Suite>(name, asked);
+  }
+
+  int verdict() const {
+    if (!ran_) std::cout << "no model of this name\n";
+    return ran_ && failed_ == 0 ? 0 : 1;
+  }
+
+ private:
+  static std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
+    const char* text = std::getenv(variable);
+    return text == nullptr || *text == 0 ? otherwise : std::strtoull(text, nullptr, 10);
+  }
+
+  template <class Suite>
+  void random(const char* name, plan asked) {
+    const auto seed = number_from("SEQUENCER_SEED", 1) % 1'000'000'000 + 1;
+    const auto runs = full_ ? 1'000'000 : asked.runs * number_from("SEQUENCER_SCALE", 1);
+    rl::test_params params;
+    params.search_type = rl::sched_random;
+    params.initial_state = std::to_string(seed).c_str();
+    params.iteration_count = seed + runs - 1;
+    report<Suite>(name, params, "random, seed " + std::to_string(seed), runs);
+  }
+
+  template <class Suite>
+  void search(const char* name, plan asked) {
+    rl::test_params params;
+    params.search_type = rl::sched_bound;
+    params.context_bound = full_ ? asked.bound + 1 : asked.bound;
+    report<Suite>(name, params, "every run with at most " + std::to_string(params.context_bound) +
+                                    " forced switches", 0);
+  }
+
+  template <class Suite>
+  void report(const char* name, rl::test_params& params, const std::string& how,
+              std::uint64_t runs) {
+    std::ostream quiet(nullptr);
+    rl::ostringstream history;
+    params.progress_stream = &quiet;
+    params.output_stream = &history;
+    params.execution_depth_limit = 4000;
+    const bool sound = rl::simulate<Suite>(params);
+    const auto tried = runs != 0 ? runs : params.stop_iteration;
+    std::cout << name << ": " << (sound ? "sound in " : "FAILED within ") << tried << " runs ("
+              << how << ")\n";
+    if (sound) return;
+    ++failed_;
+    std::cout << rl::test_result_str(params.test_result) << " in run " << params.stop_iteration
+              << '\n' << history.str().c_str() << std::endl;
+  }
+
+  bool full_ = false;
+  bool quick_ = false;
+  bool ran_ = false;
+  int failed_ = 0;
+  std::string only_;
+};
+
+}  // namespace model
