@@ -100,8 +100,9 @@ class [[nodiscard]] result {
   result(error failure) : held_(std::in_place_index<1>, std::move(failure)) {}
 
   explicit operator bool() const noexcept { return held_.index() == 0; }
-  T& operator*() noexcept { return value(); }
-  const T& operator*() const noexcept { return value(); }
+  T& operator*() & noexcept { return value(); }
+  const T& operator*() const& noexcept { return value(); }
+  T operator*() && { return std::move(value()); }  // by value: outlives the temporary result
   T* operator->() noexcept { return &value(); }
   const T* operator->() const noexcept { return &value(); }
 

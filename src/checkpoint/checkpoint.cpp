@@ -2,7 +2,7 @@
 #include <sequencer/checkpoint.hpp>
 
 #include "checkpoint_state.hpp"
-#include "failure.hpp"
+#include "report.hpp"
 
 namespace sequencer {
 
@@ -68,6 +68,15 @@ bool checkpoint::tend() noexcept { return state_ && state_->tend(); }
 
 result<void> checkpoint::backup(const std::string& path) const {
   return state_ ? state_->backup(path) : emptied();
+}
+
+result<std::vector<std::string>> checkpoint::adopt(std::string path, sequencer::sequence floor,
+                                                   checkpoint_options options) {
+  return detail::checkpoint_state::adopt(std::move(path), floor, std::move(options));
+}
+
+result<checkpoint_report> checkpoint::inspect(std::string path, checkpoint_options options) {
+  return detail::inspect_file(std::move(path), options);
 }
 
 result<void> checkpoint::close() { return state_ ? state_->close() : result<void>(); }

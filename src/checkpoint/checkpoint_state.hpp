@@ -19,6 +19,7 @@
 #include "file_lock.hpp"
 #include "keeper.hpp"
 #include "live_region.hpp"
+#include "new_file.hpp"
 #include "page_store.hpp"
 
 namespace sequencer::detail {
@@ -64,6 +65,12 @@ struct open_sequence {
 // Where callers shall ask for more: when half of what is left below the mark is used.
 sequence soft_mark(const open_sequence& of, sequence mark) noexcept;
 
+// What a record says of the boot in which its mark was written.
+std::uint64_t boot_tag_of(const std::string& boot_id) noexcept;
+
+// Ends it orderly should the process exit first.
+void close_at_exit(std::weak_ptr<checkpoint_state> opened);
+
 // Everything behind a checkpoint object. The parts: recovery.cpp opens, sequences.cpp finds and
 // creates, commit.cpp moves marks, durable_source.cpp hands out blocks, closing.cpp ends.
 //
@@ -79,6 +86,11 @@ class checkpoint_state final : public mark_keeper,
   static result<std::shared_ptr<checkpoint_state>> open(std::string path,
                                                         checkpoint_options options);
 
+  // ---- adoption.cpp
+  static result<std::vector<std::string>> adopt(std::string path, sequence floor,
+                                                checkpoint_options options);
+  result<void> backup(const std::string& to);
+
   // ---- sequences.cpp
   result<durable_sequence> strict(std::string_view name, const sequence_options& asked);
   result<durable_blocks> blocks(std::string_view name, const block_sequence_options& asked);
@@ -90,7 +102,6 @@ class checkpoint_state final : public mark_keeper,
   void request(reservation& from) noexcept override;
   void serve_now(reservation& from) noexcept override;
   bool tend() noexcept;
-  result<void> backup(const std::string& to);
 
   // ---- durable_source.cpp
   result<block> hand_over(open_sequence& from, const block_request& asked) noexcept;
@@ -137,6 +148,11 @@ class checkpoint_state final : public mark_keeper,
   ticket_line* tickets_for(std::size_t place, sequence next);
   limit_line* new_limit_line();
   sequence_status status_of(std::size_t place);
+
+  // adoption.cpp; commit_ held
+  result<void> load_damaged();
+  void raise_to_floor(sequence floor);
+  file_image image_of_file();
 
   // recovery.cpp; commit_ held
   result<void> recover(const std::string& asked_path);
@@ -198,6 +214,7 @@ class checkpoint_state final : public mark_keeper,
   // ledger, commit_ held (ledger.cpp)
   void add_hole(std::uint64_t id, const hole& lost);
   void load_ledger();
+  page_list encode_ledger();  // into the pages' images; those that changed
   std::vector<hole> holes_of(std::uint64_t id) const;
 
   error fatal(errc code) const;

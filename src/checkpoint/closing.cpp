@@ -1,4 +1,9 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include <pthread.h>
+
+#include <cstdlib>
+#include <new>
+
 #include "checkpoint_state.hpp"
 
 // The orderly end. Callers are refused first, then the final positions are taken, written and
@@ -6,6 +11,55 @@
 namespace sequencer::detail {
 
 using namespace format;
+
+namespace {
+
+// What std::exit must end orderly: checkpoints whose objects it does not destroy. A static
+// checkpoint object is destroyed before this runs, because its open() came first. Never destroyed.
+class open_checkpoints {
+ public:
+  static open_checkpoints& instance() {
+    static auto* only = new open_checkpoints;
+    return *only;
+  }
+
+  void add(std::weak_ptr<checkpoint_state> opened) {
+    const std::lock_guard held(guard_);
+    std::erase_if(open_, [](const auto& each) { return each.expired(); });
+    open_.push_back(std::move(opened));
+  }
+
+  void close_all() {
+    for (;;) {
+      std::shared_ptr<checkpoint_state> next;
+      {
+        const std::lock_guard held(guard_);
+        if (open_.empty()) return;
+        next = open_.back().lock();
+        open_.pop_back();
+      }
+      if (next) static_cast<void>(next->close());
+    }
+  }
+
+ private:
+  open_checkpoints() {
+    std::atexit([] { instance().close_all(); });
+    // A child is not the owner; its copy of the lock may have been held by another thread.
+    ::pthread_atfork(nullptr, nullptr, [] { new (&instance()) open_checkpoints(in_child{}); });
+  }
+  struct in_child {};
+  explicit open_checkpoints(in_child) {}
+
+  std::mutex guard_;
+  std::vector<std::weak_ptr<checkpoint_state>> open_;
+};
+
+}  // namespace
+
+void close_at_exit(std::weak_ptr<checkpoint_state> opened) {
+  open_checkpoints::instance().add(std::move(opened));
+}
 
 checkpoint_state::~checkpoint_state() {
   if (in_owner_process()) {

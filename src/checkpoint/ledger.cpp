@@ -76,8 +76,7 @@ std::vector<hole> checkpoint_state::holes_of(std::uint64_t id) const {
 }
 
 // The file has room for ledger_capacity entries over all sequences: who has most gives way.
-errc checkpoint_state::write_ledger() noexcept {
-  if (!ledger_changed_) return {};
+std::vector<page_store::pair*> checkpoint_state::encode_ledger() {
   std::size_t total = 0;
   for (const auto& each : ledgers_) total += each.holes.holes().size();
   while (total > ledger_capacity) {
@@ -104,7 +103,12 @@ errc checkpoint_state::write_ledger() noexcept {
     body = next;
     changed.push_back(&pages_.ledger(index));
   }
-  if (const auto bad = write(changed, false); bad != errc{}) return bad;
+  return changed;
+}
+
+errc checkpoint_state::write_ledger() noexcept {
+  if (!ledger_changed_) return {};
+  if (const auto bad = write(encode_ledger(), false); bad != errc{}) return bad;
   ledger_changed_ = false;
   for (auto* ended : ended_holders_) {
     // relaxed: read after this process died, or by the next holder under the commit lock.

@@ -85,7 +85,8 @@ int sync_directory(os& system, const std::string& directory) {
 
 }  // namespace
 
-result<void> write_new_file(os& system, const std::string& path, file_image& image) {
+result<void> write_new_file(os& system, const std::string& path, file_image& image,
+                            bool replace) {
   const auto trouble = [&](int bad, const char* what) {
     return system_failure(bad, path, what,
                           "nothing was created: make room or grant access, then try again");
@@ -110,11 +111,13 @@ result<void> write_new_file(os& system, const std::string& path, file_image& ima
     return trouble(bad, "writing the new file");
   }
   if (system.fsync(draft.fd()) != 0) return trouble(errno, "syncing the new file");
-  if (system.link(draft.path().c_str(), path.c_str()) != 0) {
+  const auto* draft_name = draft.path().c_str();
+  if ((replace ? system.rename(draft_name, path.c_str())
+               : system.link(draft_name, path.c_str())) != 0) {
     return trouble(errno, "giving the new file its name");
   }
   if (const int bad = sync_directory(system, directory_of(path))) {
-    system.unlink(path.c_str());
+    if (!replace) system.unlink(path.c_str());
     return trouble(bad, "syncing the directory");
   }
   return {};

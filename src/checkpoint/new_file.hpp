@@ -22,7 +22,9 @@ struct file_image {
 
 // Writes a complete, synced file under a temporary name and links it to `path`, which must not
 // exist; nobody ever sees half a file. Draws the uuid; fills in identity and time.
-result<void> write_new_file(os& system, const std::string& path, file_image& image);
+// With `replace` an existing file of that name gives way, atomically.
+result<void> write_new_file(os& system, const std::string& path, file_image& image,
+                            bool replace = false);
 
 // Opens `path`, making an empty checkpoint first where it is missing and `create` allows.
 result<int> open_or_create(os& system, const std::string& path, bool create, bool volatile_ok);

@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <climits>
+#include <cstdio>
 #include <cstdlib>
 #include <ctime>
 
@@ -30,6 +31,13 @@ bool beyond_size_limit(std::size_t bytes, off_t at) {
   if (static_cast<rlim_t>(at) + bytes <= limit.rlim_cur) return false;
   errno = EFBIG;
   return true;
+}
+
+struct flock whole_file() {
+  struct flock whole {};
+  whole.l_type = F_WRLCK;
+  whole.l_whence = SEEK_SET;
+  return whole;
 }
 
 class posix_os final : public os {
@@ -59,6 +67,7 @@ class posix_os final : public os {
   int fstatfs(int fd, struct ::statfs* to) override { return ::fstatfs(fd, to); }
   int link(const char* from, const char* to) override { return ::link(from, to); }
   int unlink(const char* path) override { return ::unlink(path); }
+  int rename(const char* from, const char* to) override { return ::rename(from, to); }
   int allocate(int fd, off_t at, off_t bytes) override {
     if (beyond_size_limit(static_cast<std::size_t>(bytes), at)) return EFBIG;
     return ::posix_fallocate(fd, at, bytes);
@@ -66,10 +75,12 @@ class posix_os final : public os {
   int truncate(int fd, off_t bytes) override { return ::ftruncate(fd, bytes); }
 
   int lock(int fd) override {
-    struct flock whole {};
-    whole.l_type = F_WRLCK;
-    whole.l_whence = SEEK_SET;
+    auto whole = whole_file();
     return ::fcntl(fd, F_OFD_SETLK, &whole);
+  }
+  int is_locked(int fd) override {
+    auto whole = whole_file();
+    return ::fcntl(fd, F_OFD_GETLK, &whole) != 0 ? -1 : whole.l_type != F_UNLCK;
   }
 
   void* map(int fd, std::size_t bytes) override {

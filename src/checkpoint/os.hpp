@@ -30,11 +30,14 @@ class os {
   virtual int fstatfs(int fd, struct ::statfs* to) = 0;
   virtual int link(const char* from, const char* to) = 0;
   virtual int unlink(const char* path) = 0;
+  virtual int rename(const char* from, const char* to) = 0;
   // Reserves storage, extending the file; 0 or an error number, as posix_fallocate.
   virtual int allocate(int fd, off_t at, off_t bytes) = 0;
   virtual int truncate(int fd, off_t bytes) = 0;
   // Takes the whole-file lock of this open file description, or fails at once with EAGAIN.
   virtual int lock(int fd) = 0;
+  // Whether another open file description holds that lock: 1 or 0, or -1.
+  virtual int is_locked(int fd) = 0;
   virtual void* map(int fd, std::size_t bytes) = 0;  // shared, read and write; nullptr and errno
   virtual int unmap(void* at, std::size_t bytes) = 0;
   virtual int random(void* to, std::size_t bytes) = 0;

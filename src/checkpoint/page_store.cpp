@@ -1,6 +1,7 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #include "page_store.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -134,9 +135,32 @@ bool page_store::add_pair() {
   return true;
 }
 
-result<void> page_store::start_empty(const bytes16& uuid) {
-  if (!reserve_images()) return system_failure(ENOMEM, path_, "reserving memory", "free some");
-  header_.image->header.uuid = uuid;
+// Every sound page names the file's uuid and the epoch of its writer.
+result<void> page_store::salvage_header(std::uint64_t length) {
+  const auto pages_there = length / page_bytes;
+  if (pages_there <= first_record_page) {
+    return failure(errc::corrupt, path_, "is too short to hold any sequence; start a new file");
+  }
+  auto& header = header_.image->header;
+  header = {};
+  std::uint64_t epoch = 0;
+  const auto pairs = (pages_there - first_record_page) / 2;
+  for (std::uint32_t i = 0; i < 2 * pairs; ++i) {
+    page found;
+    const auto at = offset_of(page_kind::records, i / 2, static_cast<int>(i % 2));
+    if (read_fully(system_, fd_, &found, sizeof found, at) != 0) continue;
+    if (judge(found, page_kind::records, i / 2, nullptr) != page_verdict::sound) continue;
+    header.uuid = found.header.uuid;
+    epoch = std::max(epoch, found.header.open_epoch);
+  }
+  if (epoch == 0) {
+    return failure(errc::corrupt, path_,
+                   "has no sound page of records left; start a new file with a floor above "
+                   "every number ever issued");
+  }
+  file_header().byte_order = byte_order_mark;
+  file_header().open_epoch = epoch + 1;
+  file_header().pairs = pairs;
   return {};
 }
 

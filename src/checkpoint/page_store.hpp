@@ -60,8 +60,8 @@ class page_store {
   result<void> load_header();
   result<void> load_rest(std::uint64_t length);
 
-  // An empty store for a new file.
-  result<void> start_empty(const format::bytes16& uuid);
+  // Makes up a header from what the other pages say, after load_header() found none that is sound.
+  result<void> salvage_header(std::uint64_t length);
 
   // Adds a pair of record pages, in memory; false when there is no memory.
   bool add_pair();
@@ -87,6 +87,7 @@ class page_store {
   format::record& record_at(std::size_t place) noexcept;
 
   // What was wrong with single copies, one sentence each.
+  void note(std::string finding) { findings_.push_back(std::move(finding)); }
   const std::vector<std::string>& findings() const noexcept { return findings_; }
   // adopt(): forgives pairs with no sound copy, leaving them empty.
   void forgive_lost_pairs() noexcept { forgiving_ = true; }

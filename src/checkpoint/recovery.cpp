@@ -30,6 +30,11 @@ checkpoint_state::checkpoint_state(std::string path, checkpoint_options options,
   if (owner_mark_) *static_cast<char*>(owner_mark_.data()) = 1;
 }
 
+// Never 0, which no boot has.
+std::uint64_t boot_tag_of(const std::string& boot_id) noexcept {
+  return std::uint64_t{crc32c(boot_id.data(), boot_id.size())} | std::uint64_t{1} << 32;
+}
+
 bool checkpoint_state::in_owner_process() const noexcept {
   return owner_mark_ && *static_cast<const volatile char*>(owner_mark_.data()) == 1;
 }
@@ -42,6 +47,7 @@ result<std::shared_ptr<checkpoint_state>> checkpoint_state::open(std::string pat
     return failure(errc::unsupported, path, "needs MADV_WIPEONFORK (Linux 4.14 or newer)");
   }
   if (auto ready = made->recover(path); !ready) return ready.failure();
+  close_at_exit(made);
   if (made->options_.keeper_thread) {
     const int bad = made->keeper_.start(made->options_.keeper_name, made->options_.keeper_cpu,
                                         [state = made.get()] { return state->tend(); });
@@ -105,7 +111,7 @@ result<void> checkpoint_state::check_owner_identity() {
   if (boot_id_.size() != 36) {
     return system_failure(errno, path_, "reading the boot id", "mount /proc");
   }
-  boot_tag_ = std::uint64_t{crc32c(boot_id_.data(), boot_id_.size())} | std::uint64_t{1} << 32;
+  boot_tag_ = boot_tag_of(boot_id_);
   const auto& header = pages_.file_header();
   nonce_on_disk_ = header.open_nonce;
   if (header.byte_order != byte_order_mark) {

@@ -112,8 +112,13 @@ class reservation {
   // Asks for room for n numbers and waits until take(n) has a chance: errc{}.
   // Fails: unavailable when `until` is at_once, else timeout; the error that stopped it.
   errc await_room(std::uint64_t n, wait::deadline until) noexcept {
-    if (each_ && lead(n)) return stopped();
-    if (until == wait::at_once) return call_keeper(n), errc::unavailable;
+    if (const auto why = stopped(); why != errc{}) return why;
+    const bool at_once = until == wait::at_once;
+    if (each_ && lead(n)) return at_once && !take_possible(n) ? errc::unavailable : errc{};
+    if (at_once) {
+      if (!each_) call_keeper(n);
+      return errc::unavailable;
+    }
     switch (wait_for([&] { return take_possible(n); }, n, until)) {
       case wait::outcome::stopped: return stopped();
       case wait::outcome::timeout: return errc::timeout;
@@ -190,7 +195,11 @@ class reservation {
     // relaxed: the modification order of the counter decides who came before the close.
     const auto next = tickets_.next.fetch_or(closed_bit, relaxed) & top_bits;
     const auto hard = durable();
-    return next < hard ? next : hard;
+    const auto final = next < hard ? next : hard;
+    // Late callers still count up; whoever recovers after a kill must not take that for issued.
+    // order: live-limit-raised -> live-limit-seen: numbers below may have left
+    tickets_.limit.store(final, release);
+    return final;
   }
 
   errc stopped() const noexcept {
