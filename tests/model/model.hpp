@@ -100,7 +100,7 @@ class program {
     const bool sound = rl::simulate<Suite>(params);
     const auto tried = runs != 0 ? runs : params.stop_iteration;
     std::cout << name << ": " << (sound ? "sound in " : "FAILED within ") << tried << " runs ("
-              << how << ")\n";
+              << how << ")" << std::endl;
     if (sound) return;
     ++failed_;
     std::cout << rl::test_result_str(params.test_result) << " in run " << params.stop_iteration
