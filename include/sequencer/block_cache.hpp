@@ -312,7 +312,7 @@ class block_cache<Source>::handle {
       // relaxed: read by the kernel's next owner of the page after this process died, and by
       // close(), which treats it as a hint.
       at.mirror->store(number + 1, detail::relaxed);
-      std::atomic_signal_fence(std::memory_order_seq_cst);
+      detail::keep_program_order();
     }
   }
 

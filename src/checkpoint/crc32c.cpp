@@ -9,9 +9,6 @@
 #elif defined(__aarch64__)
 #include <arm_acle.h>
 #include <sys/auxv.h>
-#ifndef HWCAP_CRC32
-#define HWCAP_CRC32 (1 << 7)
-#endif
 #endif
 
 namespace sequencer::detail {

@@ -163,7 +163,7 @@ void live_region::announce(const format::bytes16& next) noexcept {
   // A nonce is two words: while it changes the region must not match by half of it. An opening
   // that was killed before it became durable left a nonce here that no file has.
   head.pending = next;
-  std::atomic_signal_fence(std::memory_order_seq_cst);
+  keep_program_order();
 }
 
 void live_region::confirm(std::uint64_t epoch, const format::bytes16& nonce) noexcept {
@@ -171,7 +171,7 @@ void live_region::confirm(std::uint64_t epoch, const format::bytes16& nonce) noe
   // `pending` equals `nonce` here, so the region is trusted through it while `nonce` changes.
   head.nonce = nonce;
   head.open_epoch = epoch;
-  std::atomic_signal_fence(std::memory_order_seq_cst);
+  keep_program_order();
 }
 
 bool live_region::back(std::size_t from, std::size_t size) noexcept {

@@ -28,7 +28,9 @@ TEST(project, includes_go_down_the_floors) { EXPECT_THAT(floors(project()), IsEm
 TEST(project, guests_stay_in_their_rooms) {
   EXPECT_THAT(guests_in_their_rooms(project()), IsEmpty());
 }
-TEST(project, memory_orders_are_a_ledger) { EXPECT_THAT(memory_order_ledger(project()), IsEmpty()); }
+TEST(project, memory_orders_are_a_ledger) {
+  EXPECT_THAT(memory_order_ledger(project()), IsEmpty());
+}
 TEST(project, headers_and_lines_are_short) { EXPECT_THAT(lengths(project()), IsEmpty()); }
 TEST(project, only_or_throw_throws) { EXPECT_THAT(no_throw(project()), IsEmpty()); }
 TEST(project, nothing_is_promised_that_is_not_written) {

@@ -110,7 +110,7 @@ std::optional<entry> entry_on(const source& file, std::size_t number) {
 }
 
 bool claims_relaxed(const line& at) {
-  static const std::regex form(R"(//.*\brelaxed:\s*\S)");
+  static const std::regex form(R"(//.*\brelaxed(?:, [\w ]+)?:\s*\S)");
   return std::regex_search(at.comment, form);
 }
 

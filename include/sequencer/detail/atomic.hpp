@@ -4,8 +4,8 @@
 #include <atomic>
 #include <mutex>
 
-// The one seam through which atomics and mutexes reach the library. A model checker puts its own file of this
-// name earlier in the include path and so runs the very same source.
+// The one seam through which atomics and mutexes reach the library. A model checker puts its own
+// file of this name earlier in the include path and so runs the very same source.
 namespace sequencer::detail {
 
 template <class T>
@@ -21,5 +21,9 @@ inline constexpr auto relaxed = std::memory_order_relaxed;
 inline constexpr auto acquire = std::memory_order_acquire;
 inline constexpr auto release = std::memory_order_release;
 inline constexpr auto acq_rel = std::memory_order_acq_rel;
+
+// Keeps the compiler from moving stores across, for readers that look only after this process
+// died. No instruction: the kernel sees a dead process's stores in program order.
+inline void keep_program_order() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
 
 }  // namespace sequencer::detail

@@ -77,6 +77,10 @@ using plain = T;
 
 using mutex = std::mutex;
 
+inline void keep_program_order() noexcept {}
+
 using mutex = std::mutex;
+
+inline void keep_program_order() noexcept {}
 
 }  // namespace sequencer::detail

@@ -183,4 +183,7 @@ class mutex {
   rl::mutex checked_;
 };
 
+// Only readers after a process died need it, and no model kills one.
+inline void keep_program_order() noexcept {}
+
 }  // namespace sequencer::detail
