@@ -4,7 +4,6 @@
 #include <atomic>
 #include <mutex>
 #include <type_traits>
-#include <mutex>
 
 // Stands in for the library's seam in one build of the whole source: an atomic whose every
 // operation names its order, out of the four that the house allows.
@@ -74,10 +73,6 @@ class atomic {
 
 template <class T>
 using plain = T;
-
-using mutex = std::mutex;
-
-inline void keep_program_order() noexcept {}
 
 using mutex = std::mutex;
 
