@@ -246,6 +246,7 @@ class checkpoint_state final : public mark_keeper,
   bool indexed_ = false;
   int lookups_ = 0;
   std::size_t used_records_ = 0;
+  std::size_t full_pages_ = 0;  // pages below have no free record
   std::deque<open_sequence> open_;
   std::unordered_map<std::size_t, open_sequence*> open_by_place_;
   std::vector<std::uint8_t> repaired_;  // by pair: both copies were sound, or have been mended

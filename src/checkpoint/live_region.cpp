@@ -120,7 +120,9 @@ result<live_region> live_region::attach(os& system, const std::string& directory
                      head.version == live_version && head.uuid == file.uuid &&
                      head.device == file.device && head.inode == file.inode &&
                      file.boot_id == head.boot_id.data();
-  const bool known = head.nonce == file.open_nonce || head.pending == file.open_nonce;
+  const bool drawn = file.open_nonce != format::bytes16{};
+  const bool known =
+      drawn && (head.nonce == file.open_nonce || head.pending == file.open_nonce);
   found = !whole                               ? finding::stale
           : known                              ? finding::trusted
           : head.open_epoch > file.open_epoch  ? finding::newer

@@ -141,6 +141,10 @@ result<void> checkpoint_state::check_owner_identity() {
 }
 
 result<void> checkpoint_state::attach_live_region() {
+  // Drawn in every opening: one without a region must leave a nonce that no region knows.
+  if (system_.random(next_nonce_.data(), next_nonce_.size()) != 0) {
+    return system_failure(errno, path_, "drawing a nonce", "check getrandom(2)");
+  }
   if (options_.live == live_policy::off) {
     live_refusal_ = "switched off by its options";
     return {};
@@ -157,7 +161,6 @@ result<void> checkpoint_state::attach_live_region() {
                        "): an earlier copy was put back; run `sequencer adopt` with a floor "
                        "above every number ever issued");
   }
-  system_.random(next_nonce_.data(), next_nonce_.size());
   if (attached && found == live_region::finding::trusted) {
     live_ = std::move(*attached);
     live_trusted_ = true;

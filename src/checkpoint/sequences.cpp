@@ -183,10 +183,10 @@ result<void> checkpoint_state::agree(std::string_view name, std::size_t place,
   if (std::memcmp(&changed, &of, sizeof changed) == 0) return {};
   if (open_by_place_.contains(place) &&
       (changed.durability != of.durability || changed.block != of.block ||
-       changed.max_block != of.max_block)) {
+       changed.max_block != of.max_block || changed.max_gap < of.max_gap)) {
     return refuse(path_, name,
-                  "is in use here with other options; end it before changing its durability or "
-                  "block sizes");
+                  "is in use here; close the checkpoint before changing its durability or block "
+                  "sizes, or lowering its max_gap");
   }
   of = changed;
   return write_both({&pages_.records(place / records_per_page)}) == errc{} ? result<void>()
@@ -194,8 +194,9 @@ result<void> checkpoint_state::agree(std::string_view name, std::size_t place,
 }
 
 result<checkpoint_state::record_place> checkpoint_state::free_place(std::size_t records) {
-  for (std::size_t page = 0; page < pages_.pairs(); ++page) {
+  for (std::size_t page = full_pages_; page < pages_.pairs(); ++page) {
     if (const auto at = free_run(pages_, page, records)) return record_place{*at};
+    if (records == 1) full_pages_ = page + 1;
   }
   const auto page = pages_.pairs();
   if (!pages_.add_pair()) {
@@ -226,8 +227,10 @@ result<checkpoint_state::record_place> checkpoint_state::create_record(std::stri
     if (auto grown = grow_file(page); !grown) return grown.failure();
   }
   record made{};
-  system_.random(&made.id, sizeof made.id);
-  made.id |= 1;
+  if (system_.random(&made.id, sizeof made.id) != 0) {
+    return system_failure(errno, path_, "drawing an id", "check getrandom(2)");
+  }
+  made.id |= 1;  // 0 means none
   made.state = static_cast<std::uint8_t>(record_state::used);
   made.kind = static_cast<std::uint8_t>(asked.blocks ? record_kind::blocks : record_kind::strict);
   made.durability = static_cast<std::uint8_t>(asked.how.value_or(durability::ahead));
