@@ -4,7 +4,7 @@
 function(sequencer_find_gtest out)
   set(sources "/usr/src/googletest")
   if(NOT TARGET GTest::gmock_main AND NOT CMAKE_CROSSCOMPILING)
-    find_package(GTest CONFIG QUIET GLOBAL)
+    find_package(GTest CONFIG QUIET)
   elseif(NOT TARGET GTest::gmock_main AND EXISTS "${sources}/CMakeLists.txt")
     set(INSTALL_GTEST OFF CACHE INTERNAL "")
     add_subdirectory("${sources}" "${CMAKE_BINARY_DIR}/googletest" EXCLUDE_FROM_ALL)
