@@ -93,6 +93,7 @@ struct sequence_status {
   std::uint64_t window = 0;  // reservation in force
   std::uint64_t block = 0;
   std::uint64_t max_block = 0;
+  bool unordered = false;   // tails may be handed out again below later numbers
   std::uint64_t waits = 0;  // calls that found the keeper late, since open
   std::uint64_t rate = 0;   // numbers a second over the last reservation
   std::uint64_t epoch = 0;
@@ -130,8 +131,9 @@ struct checkpoint_report {
   std::int64_t opened_ns = 0;
   std::uint64_t bytes = 0;
   bool backup = false;
-  bool owned = false;  // somebody has it open
-  bool live = false;   // figures below come from a live region that matches the file
+  bool complete = false;  // every page could be read: all sequences and holes are below
+  bool owned = false;     // somebody has it open
+  bool live = false;      // figures below come from a live region that matches the file
   std::optional<checkpoint_metrics> metrics;
   std::vector<sequence_status> sequences;
   std::vector<std::pair<std::string, hole>> holes;

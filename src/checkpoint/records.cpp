@@ -90,6 +90,7 @@ sequence_status describe_record(page_store& pages, std::size_t place) {
   status.window = of.window;
   status.block = of.block;
   status.max_block = of.max_block;
+  status.unordered = (of.flags & unordered) != 0;
   status.epoch = of.epoch;
   return status;
 }

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cerrno>
 
+#include "checkpoint_state.hpp"
 #include "failure.hpp"
 #include "live_region.hpp"
 #include "page_store.hpp"
@@ -41,11 +42,6 @@ class descriptor {
   int fd_;
 };
 
-result<void> load(page_store& pages, std::uint64_t length) {
-  auto header = pages.load_header();
-  return header ? pages.load_rest(length) : header;
-}
-
 void describe_header(page_store& pages, checkpoint_report& to) {
   const auto& header = pages.file_header();
   to.version = pages.header().image->header.version;
@@ -68,6 +64,12 @@ void describe_holes(page_store& pages, checkpoint_report& to) {
   });
 }
 
+// What open() would refuse, said beforehand.
+void refuse(checkpoint_report& to, std::string why) {
+  to.state = checkpoint_report::verdict::refused;
+  to.findings.push_back(std::move(why));
+}
+
 // The owner's counters and figures, where a live region belongs to this very opening.
 void add_live(os& system, const checkpoint_options& options, const struct ::stat& file,
               page_store& pages, checkpoint_report& to) {
@@ -76,6 +78,10 @@ void add_live(os& system, const checkpoint_options& options, const struct ::stat
                                system.boot_id(), header.open_epoch, header.open_nonce};
   auto found = live_region::finding::none;
   auto region = live_region::attach(system, options.live_directory, identity, found);
+  if (region && found == live_region::finding::newer && !pages.header().one_damaged) {
+    refuse(to, "is older than the live region of its last owner: an earlier copy was put back; "
+               "it opens after `sequencer adopt`");
+  }
   if (!region || found != live_region::finding::trusted) return;
   to.live = true;
   to.metrics = read_figures(region->figures());
@@ -90,7 +96,7 @@ void add_live(os& system, const checkpoint_options& options, const struct ::stat
     // order: live-limit-seen <- live-limit-raised: numbers below may have left
     const auto limit = line.limit.load(acquire);
     // relaxed, these: figures, each good by itself.
-    status.position = std::min(line.next.load(relaxed) & reservation::top_bits, limit);
+    status.position = ticket_line::exact(line.next.load(relaxed), limit, of.settled);
     status.exact = true;
     status.high_water = limit;
     status.waits = line.waits.load(relaxed);    // relaxed: as above
@@ -100,16 +106,47 @@ void add_live(os& system, const checkpoint_options& options, const struct ::stat
   });
 }
 
-void judge_identity(const struct ::stat& file, page_store& pages, checkpoint_report& to) {
-  if (to.backup) {
-    to.state = checkpoint_report::verdict::refused;
-    to.findings.push_back("is a backup copy: it opens after `sequencer adopt`");
-  } else if (pages.file_header().inode != file.st_ino) {
-    to.state = checkpoint_report::verdict::refused;
-    to.findings.push_back("was copied or restored (inode " + std::to_string(file.st_ino) +
-                          ", header says " + std::to_string(pages.file_header().inode) +
-                          "): it opens after `sequencer adopt`");
+void judge_identity(os& system, const struct ::stat& file, page_store& pages,
+                    checkpoint_report& to) {
+  const auto& header = pages.file_header();
+  const bool same_boot = to.boot_id == system.boot_id();
+  if (header.byte_order != byte_order_mark) {
+    refuse(to, "at byte 128: unknown byte order mark");
+  } else if (to.backup) {
+    refuse(to, "is a backup copy: it opens after `sequencer adopt`");
+  } else if (header.inode != file.st_ino) {
+    refuse(to, "was copied or restored (inode " + std::to_string(file.st_ino) +
+                   ", header says " + std::to_string(header.inode) +
+                   "): it opens after `sequencer adopt`");
+  } else if (same_boot && header.device != file.st_dev) {
+    refuse(to, "was copied to another device: it opens after `sequencer adopt`");
   }
+}
+
+// Marks of durability `memory` hold for one boot; the rest of the file is not concerned.
+void judge_memory_marks(os& system, page_store& pages, checkpoint_report& to) {
+  const auto tag = boot_tag_of(system.boot_id());
+  for_each_record(pages, [&](std::size_t place, const record& of) {
+    const bool memory = of.durability == static_cast<std::uint8_t>(durability::memory);
+    if (!memory || of.boot_tag == tag) return;
+    to.state = std::max(to.state, checkpoint_report::verdict::recoverable);
+    to.findings.push_back("sequence '" + record_name(pages, place) +
+                          "': its mark was kept in memory on another boot; the sequence opens "
+                          "after `sequencer adopt`");
+  });
+}
+
+// What a readable file says of itself and its sequences.
+void describe(os& system, const checkpoint_options& options, const struct ::stat& file,
+              page_store& pages, checkpoint_report& to) {
+  to.complete = true;
+  for_each_record(pages, [&](std::size_t place, const record&) {
+    to.sequences.push_back(describe_record(pages, place));
+  });
+  describe_holes(pages, to);
+  judge_identity(system, file, pages, to);
+  judge_memory_marks(system, pages, to);
+  add_live(system, options, file, pages, to);
 }
 
 }  // namespace
@@ -121,35 +158,30 @@ result<checkpoint_report> inspect_file(std::string path, const checkpoint_option
     return system_failure(errno, path, "opening for reading", "check the path and its rights");
   }
   const descriptor open(system, fd);
-  struct ::stat file {};
-  if (system.fstat(fd, &file) != 0 || !S_ISREG(file.st_mode)) {
-    return failure(errc::invalid, path, "is not a regular file; name a checkpoint file");
-  }
-  checkpoint_report report;
-  report.path = path;
-  report.bytes = static_cast<std::uint64_t>(file.st_size);
-  report.owned = system.is_locked(fd) == 1;
   // A page read while its owner writes it looks torn once; damage looks torn again.
   constexpr int looks = 8;
   for (int look = 0;; ++look) {
+    struct ::stat file {};
+    if (system.fstat(fd, &file) != 0 || !S_ISREG(file.st_mode)) {
+      return failure(errc::invalid, path, "is not a regular file; name a checkpoint file");
+    }
+    checkpoint_report report;
+    report.path = path;
+    report.bytes = static_cast<std::uint64_t>(file.st_size);
+    report.owned = system.is_locked(fd) == 1;
     page_store pages(system, fd, path);
-    const auto loaded = load(pages, report.bytes);
+    const auto header = pages.load_header();
+    const auto loaded = header ? pages.load_rest(report.bytes) : header;
     const bool torn = !loaded || !pages.findings().empty();
     if (torn && report.owned && look < looks) continue;
     report.findings = pages.findings();
+    if (header) describe_header(pages, report);
     if (!loaded) {
-      report.state = checkpoint_report::verdict::refused;
-      report.findings.emplace_back(loaded.text());
+      refuse(report, std::string(loaded.text()));
       return report;
     }
     if (torn) report.state = checkpoint_report::verdict::recoverable;
-    describe_header(pages, report);
-    for_each_record(pages, [&](std::size_t place, const record&) {
-      report.sequences.push_back(describe_record(pages, place));
-    });
-    describe_holes(pages, report);
-    judge_identity(file, pages, report);
-    add_live(system, options, file, pages, report);
+    describe(system, options, file, pages, report);
     return report;
   }
 }
