@@ -192,7 +192,9 @@ class checkpoint_state final : public mark_keeper,
   void count_lag(open_sequence& of) noexcept;
   errc write(page_list pages, bool never_sync) noexcept;
   errc write_both(page_list pages) noexcept;
+  void add_ledger(page_list& pages);
   errc write_ledger() noexcept;
+  void ledger_is_written() noexcept;
   void fail(errc why, const std::string& sentence) noexcept;
   void publish_figures() noexcept;
   sequence settled(open_sequence& of) noexcept;
@@ -210,11 +212,12 @@ class checkpoint_state final : public mark_keeper,
   // closing.cpp; commit_ held
   void stop_blocks(open_sequence& of);
   void finish_record(open_sequence& of);
+  page_list finish_untouched();
 
   // ledger, commit_ held (ledger.cpp)
   void add_hole(std::uint64_t id, const hole& lost);
   void load_ledger();
-  page_list encode_ledger();  // into the pages' images; those that changed
+  void encode_ledger();  // into the pages' images
   std::vector<hole> holes_of(std::uint64_t id) const;
 
   error fatal(errc code) const;

@@ -88,11 +88,14 @@ result<void> checkpoint_state::close() {
     finish_record(each);
   }
   if (failed_ == errc{}) {
-    write_ledger();
     auto& header = pages_.file_header();
     header.flags |= closed_cleanly;
     page_list pages{&pages_.header()};
     for (auto& each : open_) pages.push_back(&pair_of(each.place));
+    const auto untouched = finish_untouched();
+    pages.insert(pages.end(), untouched.begin(), untouched.end());
+    write_ledger();
+    add_ledger(pages);
     write(std::move(pages), false);
   }
   for (auto& each : open_) each.numbers.wake();
@@ -116,6 +119,26 @@ void checkpoint_state::stop_blocks(open_sequence& of) {
   for (const auto& [tail, line] : of.tails) {
     add_hole(id, {tail, tail.size(), open_epoch_, loss::closed, true, false});
   }
+}
+
+// What a killed predecessor left in the live region and nobody asked for since: the region goes
+// now, so the file must say it.
+checkpoint_state::page_list checkpoint_state::finish_untouched() {
+  page_list changed;
+  if (!live_trusted_) return changed;
+  for (std::size_t place = 0; place < pages_.pairs() * records_per_page; ++place) {
+    auto& of = pages_.record_at(place);
+    if (!was_active(of) || open_by_place_.contains(place)) continue;
+    if (!repair_pair(place / records_per_page)) return changed;
+    if ((of.flags & clean) != 0) continue;  // mended along with its page
+    const auto to = resolve(place);
+    if (!to.from_live) continue;
+    for (const auto& lost : to.lost) add_hole(of.id, lost);
+    of.mark = of.settled = of.next = to.next;
+    of.flags |= clean;
+    changed.push_back(&pair_of(place));
+  }
+  return changed;
 }
 
 void checkpoint_state::finish_record(open_sequence& of) {

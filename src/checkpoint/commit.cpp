@@ -57,7 +57,7 @@ bool checkpoint_state::tend() noexcept {
   if (!in_owner_process()) return false;
   const std::lock_guard held(commit_);
   const auto asking = take_requests();
-  if (ended_holders_.size() >= 256 && failed_ == errc{}) write_ledger();
+  if (ended_holders_.size() >= 256 && failed_ == errc{} && !closed_) write_ledger();
   return !asking.empty() && serve(asking);
 }
 
@@ -81,7 +81,11 @@ bool checkpoint_state::serve(const std::vector<open_sequence*>& asking) noexcept
     pages.push_back(&pair_of(of->place));
     memory_only = memory_only && of->how == durability::memory;
   }
+  // Tails of handles that ended ride along; the marks after this one may then be above them.
+  const bool with_ledger = !pages.empty() && !memory_only;
+  if (with_ledger) add_ledger(pages);
   if (write(std::move(pages), memory_only) != errc{}) return false;
+  if (with_ledger) ledger_is_written();
   for (const auto& [of, mark] : raises) of->numbers.raise(mark, soft_mark(*of, mark));
   for (auto* each : asking) {
     const auto hard = each->numbers.durable();
@@ -169,15 +173,23 @@ void checkpoint_state::note_mark(open_sequence& of, sequence mark) noexcept {
   to.boot_tag = boot_tag_;
 }
 
-// Every number below was issued or is listed as a hole.
+// Every number below was issued or is listed as a hole in the file.
 sequence checkpoint_state::settled(open_sequence& of) noexcept {
   const std::lock_guard held(of.refill);
   auto lowest = of.numbers.position();
-  for (const auto* each : of.holders) {
-    if (each == nullptr) continue;
+  const auto look_at = [&](const holder_line& line) {
     // relaxed: an old position is a lower one, which is the safe side.
-    const auto next = each->next.load(relaxed);
-    if (next < each->last.load(relaxed)) lowest = std::min(lowest, next);  // relaxed: as above
+    const auto next = line.next.load(relaxed);
+    if (next < line.last.load(relaxed)) lowest = std::min(lowest, next);  // relaxed: as above
+  };
+  for (const auto* each : of.holders) {
+    if (each != nullptr) look_at(*each);
+  }
+  for (const auto& tail : of.tails) look_at(*tail.second);
+  const auto id = pages_.record_at(of.place).id;
+  for (const auto* each : ended_holders_) {
+    // relaxed: set and cleared under the commit lock.
+    if (each->id.load(relaxed) == id) look_at(*each);
   }
   return lowest;
 }

@@ -136,6 +136,7 @@ bool checkpoint_state::put_back_on_top(open_sequence& from, holder_line& line,
 bool checkpoint_state::take_back(open_sequence& from, std::uint32_t holder,
                                  range tail) noexcept {
   if (!in_owner_process()) return true;
+  const std::lock_guard held(commit_);  // first: no mark is settled above a tail on its way
   holder_line* line = nullptr;
   bool kept = false;
   {
@@ -148,7 +149,6 @@ bool checkpoint_state::take_back(open_sequence& from, std::uint32_t holder,
       if (from.unordered) from.tails.emplace_back(tail, line);
     }
   }
-  const std::lock_guard held(commit_);
   if (kept && from.unordered) return true;
   if (kept) {
     add_hole(pages_.record_at(from.place).id,

@@ -76,7 +76,7 @@ std::vector<hole> checkpoint_state::holes_of(std::uint64_t id) const {
 }
 
 // The file has room for ledger_capacity entries over all sequences: who has most gives way.
-std::vector<page_store::pair*> checkpoint_state::encode_ledger() {
+void checkpoint_state::encode_ledger() {
   std::size_t total = 0;
   for (const auto& each : ledgers_) total += each.holes.holes().size();
   while (total > ledger_capacity) {
@@ -87,7 +87,6 @@ std::vector<page_store::pair*> checkpoint_state::encode_ledger() {
     if (!largest.holes.shrink()) break;
     --total;
   }
-  page_list changed;
   std::vector<ledger_entry> entries;
   for (const auto& each : ledgers_) {
     for (const auto& lost : each.holes.holes()) entries.push_back(encode(each.id, lost));
@@ -98,17 +97,33 @@ std::vector<page_store::pair*> checkpoint_state::encode_ledger() {
     const auto from = std::min(index * entries_per_ledger_page, entries.size());
     next.count = std::min(entries.size() - from, entries_per_ledger_page);
     std::copy_n(entries.begin() + static_cast<std::ptrdiff_t>(from), next.count, next.entries);
-    auto& body = body_of(*pages_.ledger(index).image);
-    if (std::memcmp(&body, &next, sizeof next) == 0) continue;
-    body = next;
-    changed.push_back(&pages_.ledger(index));
+    auto& page = pages_.ledger(index);
+    auto& body = body_of(*page.image);
+    if (std::memcmp(&body, &next, sizeof next) != 0) {
+      body = next;
+      page.copies_due = 2;
+    }
   }
-  return changed;
+}
+
+// One copy makes the account durable; the other follows with the next mark or at close.
+void checkpoint_state::add_ledger(page_list& pages) {
+  if (ledger_changed_) encode_ledger();
+  for (std::size_t index = 0; index < ledger_pages; ++index) {
+    if (pages_.ledger(index).copies_due != 0) pages.push_back(&pages_.ledger(index));
+  }
 }
 
 errc checkpoint_state::write_ledger() noexcept {
   if (!ledger_changed_) return {};
-  if (const auto bad = write(encode_ledger(), false); bad != errc{}) return bad;
+  page_list pages;
+  add_ledger(pages);
+  if (const auto bad = write(std::move(pages), false); bad != errc{}) return bad;
+  ledger_is_written();
+  return {};
+}
+
+void checkpoint_state::ledger_is_written() noexcept {
   ledger_changed_ = false;
   for (auto* ended : ended_holders_) {
     // relaxed: read after this process died, or by the next holder under the commit lock.
@@ -116,7 +131,6 @@ errc checkpoint_state::write_ledger() noexcept {
     free_holders_.push_back(ended);
   }
   ended_holders_.clear();
-  return {};
 }
 
 }  // namespace sequencer::detail

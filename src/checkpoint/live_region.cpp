@@ -154,7 +154,7 @@ result<live_region> live_region::create(os& system, const std::string& directory
   head.inode = file.inode;
   std::strncpy(head.boot_id.data(), file.boot_id.c_str(), head.boot_id.size() - 1);
   head.open_epoch = file.open_epoch;
-  head.pending = next;
+  head.nonce = head.pending = next;
   // order: live-valid -> live-valid-seen: the header
   head.valid.store(valid_word, release);
   return made;

@@ -72,7 +72,9 @@ class posix_os final : public os {
     if (beyond_size_limit(static_cast<std::size_t>(bytes), at)) return EFBIG;
     return ::posix_fallocate(fd, at, bytes);
   }
-  int truncate(int fd, off_t bytes) override { return ::ftruncate(fd, bytes); }
+  int truncate(int fd, off_t bytes) override {
+    return beyond_size_limit(static_cast<std::size_t>(bytes), 0) ? -1 : ::ftruncate(fd, bytes);
+  }
 
   int lock(int fd) override {
     auto whole = whole_file();

@@ -291,6 +291,12 @@ int page_store::stage(pair& which, std::uint64_t open_epoch) {
   return 0;
 }
 
+void page_store::turn(pair& written) noexcept {
+  written.newest ^= 1;
+  written.one_damaged = false;
+  if (written.copies_due != 0) --written.copies_due;
+}
+
 int page_store::settle(bool never_sync) {
   if (!never_sync) {
     const auto from = system_.steady_ns();
@@ -302,8 +308,7 @@ int page_store::settle(bool never_sync) {
     ++written->generation;
     written->staged = false;
     if (never_sync) continue;  // the synced copy stays the one to keep
-    written->newest ^= 1;
-    written->one_damaged = false;
+    turn(*written);
   }
   staged_.clear();
   return 0;
@@ -326,9 +331,8 @@ int page_store::write(const std::vector<pair*>& which, std::uint64_t open_epoch,
   counts_.last_sync_ns = static_cast<std::uint64_t>(system_.steady_ns() - from);
   ++counts_.syncs;
   ++counts_.pages;
-  only.newest ^= 1;
   ++only.generation;
-  only.one_damaged = false;
+  turn(only);
   return 0;
 }
 

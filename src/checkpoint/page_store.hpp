@@ -49,6 +49,7 @@ class page_store {
     std::uint8_t newest = 0;
     bool one_damaged = false;  // found so and not written since
     bool staged = false;
+    std::uint8_t copies_due = 0;  // copies that do not have the image yet; the ledger's only
   };
 
   page_store(os& system, int fd, std::string path) noexcept
@@ -106,6 +107,7 @@ class page_store {
   bool reserve_images();
   result<void> choose(format::page_kind kind, std::uint32_t index, const format::page copies[2],
                       pair& into);
+  static void turn(pair& written) noexcept;
   void seal_next(pair& which, std::uint64_t open_epoch) noexcept;
   int failed(const char* call, off_t at, int os_error) noexcept;
   format::page_kind kind_of(const pair& which) const noexcept;

@@ -165,6 +165,8 @@ result<void> checkpoint_state::attach_live_region() {
     live_ = std::move(*attached);
     live_trusted_ = true;
     list_live_blocks();
+    // An opening that died before it confirmed left its nonce as the pending one, which goes now.
+    live_.confirm(header.open_epoch, header.open_nonce);
     live_.announce(next_nonce_);
     return {};
   }
@@ -248,9 +250,9 @@ checkpoint_state::continuation checkpoint_state::resolve(std::size_t place) {
     // order: live-id-seen <- live-id-set: the counter that belongs to the id
     if (live_.tickets_backed(place) && tickets.id.load(acquire) == of.id) {
       // relaxed: the writer is dead, its stores are all there.
-      const auto taken = tickets.next.load(relaxed) & reservation::top_bits;
+      const auto taken = tickets.next.load(relaxed);
       // order: live-limit-seen <- live-limit-raised: numbers below may have left
-      to.next = std::min(taken, tickets.limit.load(acquire));
+      to.next = ticket_line::exact(taken, tickets.limit.load(acquire), of.settled);
       to.from_live = true;
       if (of.kind == static_cast<std::uint8_t>(record_kind::blocks)) {
         resolve_blocks(of, tickets, to);

@@ -236,10 +236,8 @@ result<checkpoint_state::record_place> checkpoint_state::create_record(std::stri
   made.durability = static_cast<std::uint8_t>(asked.how.value_or(durability::ahead));
   made.flags = clean;
   made.increment = 1;
-  made.start = static_cast<std::int64_t>(
-      std::max(asked.start.value_or(1), std::min(pages_.file_header().floor, top)));
+  made.start = static_cast<std::int64_t>(asked.start.value_or(1));
   made.maximum = static_cast<std::int64_t>(asked.maximum.value_or(top));
-  if (made.start > made.maximum) made.start = made.maximum;
   if (asked.blocks) {
     made.block = asked.block.value_or(default_block);
     made.max_block = std::max(asked.max_block.value_or(0), made.block);
@@ -249,7 +247,8 @@ result<checkpoint_state::record_place> checkpoint_state::create_record(std::stri
                                                     std::max(made.max_gap / first_window_share,
                                                              2 * made.max_block)));
   made.mark = made.settled = made.next =
-      std::max(static_cast<sequence>(made.start), pages_.file_header().floor);
+      std::min(std::max(static_cast<sequence>(made.start), pages_.file_header().floor),
+               static_cast<sequence>(made.maximum) + 1);
   made.max_step = made.max_gap / 2;
   made.boot_tag = boot_tag_;
   put_record(pages_, place, made, name);
@@ -282,6 +281,8 @@ result<open_sequence*> checkpoint_state::prepare(std::size_t place, bool is_unor
   const auto to = resolve(place);
   for (const auto& lost : to.lost) add_hole(of.id, lost);
   if (write_ledger() != errc{}) return fatal(failed_);
+  // In this order: should we die in between, a line without its intent reads as a hole.
+  forget_live_blocks(of.id);
   auto* tickets = tickets_for(place, to.next);
   auto* limits = new_limit_line();
   if (tickets == nullptr || limits == nullptr) {
@@ -310,7 +311,6 @@ result<open_sequence*> checkpoint_state::prepare(std::size_t place, bool is_unor
 }
 
 void checkpoint_state::start(open_sequence& of) noexcept {
-  forget_live_blocks(pages_.record_at(of.place).id);
   of.numbers.raise(of.first_mark, soft_mark(of, of.first_mark));
   of.numbers.open();
 }

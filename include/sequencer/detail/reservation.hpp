@@ -28,9 +28,10 @@ class mark_keeper {
 // The counter of a strict sequence. Where it lives decides what survives: in a live region it is
 // shared memory that outlives the process.
 //
-// `next` is where the next number comes from; bit 63 set means closed. `limit` repeats the mark
-// under which numbers may have left, so that min(next, limit) is the exact next number after the
-// process died at any instruction: numbers at or above the limit were taken but never left.
+// `next` is where the next number comes from; bit 63 set means closed, or counted past `top`.
+// `limit` repeats the mark under which numbers may have left, so that the lesser of the two is the
+// exact next number after the process died at any instruction: numbers at or above the limit were
+// taken but never left.
 struct alignas(interference_size) ticket_line {
   atomic<sequence> next{0};
   alignas(interference_size) atomic<sequence> limit{0};
@@ -43,6 +44,14 @@ struct alignas(interference_size) ticket_line {
   atomic<std::uint64_t> intent{0};
   atomic<sequence> intent_first{0};
   atomic<sequence> intent_last{0};
+
+  // The exact next number from both words. `known`: some position that was reached for certain; a
+  // closed counter is not below it, one that was counted past `top` by refused calls is.
+  static constexpr sequence exact(sequence next, sequence limit, sequence known) noexcept {
+    const auto bare = next & top;
+    if (next > top && bare < known) return limit;
+    return bare < limit ? bare : limit;
+  }
 };
 
 // What callers read before they touch the counter: lives in memory that is zero in a forked child.
@@ -130,9 +139,10 @@ class reservation {
   // First number that was not taken; never above `hard` in the sense of numbers that left.
   sequence position() const noexcept {
     // relaxed: a hint.
-    const auto next = tickets_.next.load(relaxed) & top_bits;
+    const auto next = tickets_.next.load(relaxed);
     const auto hard = durable();
-    return next < hard ? next : hard;
+    if (next <= top) return next < hard ? next : hard;
+    return tickets_.limit.load(relaxed);  // relaxed: a hint; close() leaves the final one there
   }
 
   sequence durable() const noexcept {
@@ -149,7 +159,7 @@ class reservation {
     pending_.exchange(false, acq_rel);
     // relaxed: at least what every requester took; more is welcome.
     const auto next = tickets_.next.load(relaxed);
-    if (next > top) return durable();
+    if (next > top) return stopped() == errc{} ? beyond_ : durable();
     // relaxed: raised before the request that was read above.
     const auto wanted = wanted_.load(relaxed);
     const auto least = next > wanted ? next : wanted;
@@ -192,10 +202,11 @@ class reservation {
     stop(errc::closed);
     // relaxed: seen late, a caller goes on to the counter, which refuses it.
     limits_.alive.store(0, relaxed);
-    // relaxed: the modification order of the counter decides who came before the close.
-    const auto next = tickets_.next.fetch_or(closed_bit, relaxed) & top_bits;
+    // The modification order of the counter decides who came before the close.
+    // order: close-made -> close-seen: the stop
+    const auto next = tickets_.next.fetch_or(closed_bit, release);
     const auto hard = durable();
-    const auto final = next < hard ? next : hard;
+    const auto final = next < hard ? next : hard;  // beyond `top` everything was taken
     // Late callers still count up; whoever recovers after a kill must not take that for issued.
     // order: live-limit-raised -> live-limit-seen: numbers below may have left
     tickets_.limit.store(final, release);
@@ -222,8 +233,12 @@ class reservation {
 
  private:
   errc refusal() const noexcept {
+    // relaxed: as next(). A child of fork stays away from the counter.
+    if (limits_.alive.load(relaxed) == 0) return stopped() == errc{} ? errc::closed : stopped();
+    // order: close-seen <- close-made: the stop
+    tickets_.next.load(acquire);
     const auto why = stopped();
-    return why == errc{} ? errc::closed : why;
+    return why == errc{} ? errc::exhausted : why;
   }
 
   [[gnu::noinline]] result<sequence> leave_when_durable(sequence taken) noexcept {
