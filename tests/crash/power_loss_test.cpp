@@ -1,0 +1,323 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+//
+// Power loss and kills as a model: real runs on a simulated disk, then the real recovery from
+// every state that a failure at any point of the journal can leave.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstring>
+#include <functional>
+#include <iostream>
+
+#include <sequencer/checkpoint.hpp>
+
+#include <src/checkpoint/format.hpp>
+#include <src/checkpoint/page_store.hpp>
+
+#include "checked_run.hpp"
+#include "scale.hpp"
+
+namespace sequencer::crash {
+namespace {
+
+namespace format = detail::format;
+
+struct verdict {
+  std::uint64_t states = 0;
+  std::vector<std::string> broken;
+
+  bool says(const std::string& what) const {
+    return std::any_of(broken.begin(), broken.end(),
+                       [&](const auto& each) { return each.find(what) != each.npos; });
+  }
+};
+
+constexpr std::size_t enough_failures = 20;
+
+void judge(verdict& into, checked_run& run, const disk_image& disk, const aftermath& after) {
+  ++into.states;
+  for (auto& each : broken_promises(run.past(), disk, run.options(), after)) {
+    into.broken.push_back("after event " + std::to_string(after.events) + ": " + each);
+  }
+}
+
+std::size_t sectors_of(const disk_image& disk) {
+  return disk.files.at(disk.names.at(desk)).size() / sector_bytes;
+}
+
+// Whatever one sector of the file becomes: what was promised for a rotten copy.
+void judge_rot(verdict& all, checked_run& run, std::size_t at) {
+  const auto& log = run.host().log();
+  const auto killed = after_kill(log, at);
+  aftermath after{failure_kind::kill_without_live, at, at, nullptr, log.boot_id,
+                  run.is_closed(), run.host().sabotaged};
+  for (std::size_t i = 0; i < sectors_of(killed); ++i) {
+    auto rotten = killed;
+    auto& data = rotten.files.at(rotten.names.at(desk));
+    std::fill_n(data.begin() + static_cast<std::ptrdiff_t>(i * sector_bytes), sector_bytes, 0);
+    judge(all, run, rotten, after);
+  }
+}
+
+// Boots within the journal change the boot id and the tmpfs; a kill is judged on its own boot.
+verdict judge_everything(checked_run& run) {
+  verdict all;
+  const auto& log = run.host().log();
+  const auto exhaustive = scale() >= 20 ? std::uint64_t{1} << 16 : 400 * scale();
+  for (std::size_t at = 0; at <= log.events.size(); ++at) {
+    if (all.broken.size() > enough_failures) break;
+    aftermath after{failure_kind::power_cut, at, at, nullptr, {}, true, run.host().sabotaged};
+    each_power_cut(log, at, exhaustive, seed() + at,
+                   [&](const disk_image& disk) {
+                     if (all.broken.size() <= enough_failures) judge(all, run, disk, after);
+                   });
+    const auto killed = after_kill(log, at);
+    after.boot_id = log.boot_id;
+    after.how = failure_kind::kill_without_live;
+    judge(all, run, killed, after);
+    if (run.options().live == live_policy::off) continue;
+    after.how = failure_kind::kill_with_live;
+    if (at < log.events.size()) {
+      after.live = log.events[at].live.get();
+      judge(all, run, killed, after);
+    }
+    if (at == 0) continue;
+    after.live = log.events[at - 1].live.get();
+    after.told = at - 1;  // answers that followed the event are later than this tmpfs
+    judge(all, run, killed, after);
+  }
+  judge_rot(all, run, log.events.size());
+  return all;
+}
+
+using scenario = std::function<void(checked_run&)>;
+
+verdict play(const scenario& what, sabotage broken = {}, checkpoint_options options = {}) {
+  checked_run run(std::move(options), std::move(broken));
+  what(run);
+  return judge_everything(run);
+}
+
+void expect_sound(const scenario& what, checkpoint_options options = {}) {
+  const auto all = play(what, {}, std::move(options));
+  std::cout << all.states << " states\n";
+  EXPECT_GT(all.states, 20u);
+  for (const auto& each : all.broken) ADD_FAILURE() << each;
+}
+
+constexpr std::uint64_t small_gap = 64;
+
+sequence_options made(std::uint64_t gap = small_gap, durability how = durability::ahead) {
+  return {.create = true, .durability = how, .max_gap = gap};
+}
+
+block_sequence_options made_blocks(std::uint64_t block = 4, durability how = durability::ahead) {
+  return {.create = true, .durability = how, .max_gap = small_gap, .block = block};
+}
+
+// ---- scenarios
+
+void create_and_issue(checked_run& run) {
+  run.open(true);
+  run.strict("trades", made());
+  run.take("trades", 100);
+  run.close();
+}
+
+void two_on_a_page(checked_run& run) {
+  run.open(true);
+  run.strict("trades", made());
+  run.strict("orders", made(32));
+  run.strict("quotes", made(16));
+  for (int i = 0; i < 12; ++i) {
+    run.take("trades", 5);
+    run.take("orders", 7);
+    run.take("quotes", 3);
+  }
+}
+
+void each_number_durable(checked_run& run) {
+  run.open(true);
+  run.strict("first", made());
+  run.strict("each", made(small_gap, durability::each));
+  run.strict("third", made(small_gap, durability::each));
+  run.take("each", 20);
+  run.take("third", 10);
+  run.take("each", 2, 7);
+  run.close();
+  run.open();
+  run.strict("each");
+  run.take("each", 5);
+}
+
+void blocks_of_two_handles(checked_run& run) {
+  run.open(true);
+  run.strict("first", made());
+  run.blocks("traces", made_blocks());
+  for (int i = 0; i < 6; ++i) {
+    run.take_from_blocks("traces", 0, 5);
+    run.take_from_blocks("traces", 1, 3);
+  }
+  run.end_handle("traces", 0);
+  run.take_from_blocks("traces", 1, 30);
+  run.end_handle("traces", 1);
+  run.take_from_blocks("traces", 2, 30);
+  run.close();
+}
+
+void window_grows_and_jumps(checked_run& run) {
+  run.open(true);
+  run.strict("first", made());
+  run.strict("jumps", made(4096));
+  run.take("jumps", 10);
+  run.take("jumps", 3, 2000);
+  run.take("jumps", 10);
+  run.take("jumps", 2, 2048);
+  run.take("first", 40, 20);
+}
+
+void killed_then_reopened(checked_run& run) {
+  run.open(true);
+  run.strict("first", made());
+  run.strict("trades", made());
+  run.blocks("traces", made_blocks());
+  run.take("trades", 50);
+  run.take_from_blocks("traces", 0, 9);
+  run.take_from_blocks("traces", 1, 2);
+  run.kill();
+  run.open();
+  run.strict("trades");
+  run.blocks("traces");
+  run.take("trades", 10);
+  run.take_from_blocks("traces", 0, 3);
+  run.kill();
+  run.open();
+  run.kill();
+  run.open();
+  run.strict("first");
+  run.strict("trades");
+  run.take("first", 5);
+  run.take("trades", 5);
+  run.close();
+  run.open();
+  run.strict("trades");
+  run.take("trades", 5);
+}
+
+void many_pages(checked_run& run) {
+  run.open(true);
+  for (int i = 0; i < 18; ++i) run.strict("s" + std::to_string(i), made(16));
+  run.take("s0", 10);
+  run.take("s10", 10);
+  run.take("s17", 10);
+  run.kill();
+  run.open();
+  run.strict("s10");
+  run.take("s10", 3);
+  run.close();
+  run.open();
+  run.strict("s17");
+  run.take("s17", 3);
+}
+
+void memory_beside_ahead(checked_run& run) {
+  run.open(true);
+  run.strict("first", made());
+  run.strict("fast", made(small_gap, durability::memory));
+  run.strict("trades", made());
+  run.take("fast", 50);
+  run.take("trades", 20);
+  run.take("fast", 50);
+  run.take("trades", 40);
+  run.kill();
+  run.open();
+  run.strict("fast");
+  run.take("fast", 50);
+  run.close();
+}
+
+void adopted(checked_run& run) {
+  run.open(true);
+  run.strict("first", made());
+  run.strict("trades", made());
+  run.take("trades", 50);
+  run.close();
+  run.adopt(200);
+  run.open();
+  run.strict("trades");
+  run.take("trades", 5);
+}
+
+void backed_up(checked_run& run) {
+  run.open(true);
+  run.strict("trades", made());
+  run.blocks("traces", made_blocks());
+  run.take("trades", 30);
+  run.take_from_blocks("traces", 0, 3);
+  run.take_from_blocks("traces", 1, 3);
+  run.end_handle("traces", 0);
+  ASSERT_TRUE(run.file().backup("/disk/copy.seq"));
+  run.take("trades", 40);
+  run.take_from_blocks("traces", 1, 30);
+  run.close();
+}
+
+TEST(power_loss, create_and_issue) { expect_sound(create_and_issue); }
+TEST(power_loss, two_sequences_on_one_page) { expect_sound(two_on_a_page); }
+TEST(power_loss, each_number_durable) { expect_sound(each_number_durable); }
+TEST(power_loss, blocks) { expect_sound(blocks_of_two_handles); }
+TEST(power_loss, window_growth_and_steps_beyond_the_recorded_one) {
+  expect_sound(window_grows_and_jumps);
+}
+TEST(power_loss, reopened_after_kills) { expect_sound(killed_then_reopened); }
+TEST(power_loss, reopened_after_kills_without_a_live_region) {
+  expect_sound(killed_then_reopened, {.live = live_policy::off});
+}
+TEST(power_loss, many_pages) { expect_sound(many_pages); }
+TEST(power_loss, memory_beside_ahead) { expect_sound(memory_beside_ahead); }
+TEST(power_loss, adoption) { expect_sound(adopted); }
+TEST(power_loss, backup) { expect_sound(backed_up); }
+
+// ---- variants that must fail
+
+TEST(broken_variant, one_slot_only_is_caught) {
+  sabotage broken;
+  broken.one_copy = true;
+  const auto all = play(two_on_a_page, broken);
+  EXPECT_TRUE(all.says("does not open")) << all.states << " states";
+}
+
+TEST(broken_variant, publishing_before_the_sync_is_caught) {
+  sabotage broken;
+  broken.sync_is_a_lie = true;
+  const auto all = play(two_on_a_page, broken);
+  EXPECT_FALSE(all.broken.empty());
+  EXPECT_TRUE(all.says("REISSUED") || all.says("does not open")) << all.states << " states";
+}
+
+void forget_steps(std::uint64_t at, bytes& page) {
+  if (page.size() != format::page_bytes || at < format::first_record_page * format::page_bytes) {
+    return;
+  }
+  format::page whole;
+  std::memcpy(&whole, page.data(), sizeof whole);
+  for (std::size_t i = 0; i < format::records_per_page; ++i) {
+    auto* of = reinterpret_cast<format::record*>(whole.body.data() + i * format::record_bytes);
+    of->max_step = 0;
+  }
+  const auto was = whole.header;
+  detail::seal(whole, format::page_kind::records, was.index, was.generation, was.uuid,
+               was.open_epoch);
+  std::memcpy(page.data(), &whole, sizeof whole);
+}
+
+TEST(broken_variant, no_maximum_step_is_caught) {
+  sabotage broken;
+  broken.rewrite = forget_steps;
+  const auto all = play(two_on_a_page, broken);
+  EXPECT_TRUE(all.says("REISSUED")) << all.states << " states";
+}
+
+}  // namespace
+}  // namespace sequencer::crash
