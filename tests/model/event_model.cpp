@@ -91,7 +91,7 @@ struct late_sleeper : rl::test_suite<late_sleeper, 2> {
 int main(int count, char** words) {
   model::program program(count, words);
   program.run<one_sleeper>("one_sleeper", {});
-  program.run<two_of_each>("two_of_each", {.bound = 2});
+  program.run<two_of_each>("two_of_each", {.bound = 2, .full_bound = 2});
   program.run<stopped_sleeper>("stopped_sleeper", {});
   program.run<late_sleeper>("late_sleeper", {});
   return program.verdict();

@@ -15,6 +15,10 @@
 
 #include <sequencer/detail/atomic.hpp>
 
+// Relacy replaces new and delete but forgets this form of delete.
+void operator delete(void* at, std::size_t) noexcept { ::operator delete(at); }
+void operator delete[](void* at, std::size_t) noexcept { ::operator delete[](at); }
+
 namespace model {
 
 using sequencer::detail::atomic;
@@ -29,19 +33,19 @@ inline void require(bool holds, const char* what, const char* file = __builtin_F
   }
 }
 
+// How far a model is tried.
 struct plan {
   std::uint64_t runs = 40'000;  // of the random scheduler, at scale 1
-  unsigned bound = 3;           // forced context switches; 0 leaves the search out
+  unsigned bound = 3;           // forced switches of the search; 0 leaves it out
+  unsigned full_bound = 3;      // the same at full scale
 };
 
 class program {
  public:
-  program(int count, char** words) {
+  program(int count, char** words) : scale_(number_from("SEQUENCER_SCALE", 1)) {
     for (int i = 1; i < count; ++i) {
       const std::string word = words[i];
-      if (word == "--full") {
-        full_ = true;
-      } else if (word == "--quick") {
+      if (word == "--quick") {
         quick_ = true;
       } else {
         only_ = word;
@@ -55,8 +59,10 @@ class program {
     if (quick_ && failed_ != 0) return;
     ran_ = true;
     random<Suite>(name, asked);
-    if (asked.bound != 0 && !quick_) search<Suite>(name, asked);
+    if (!quick_) search<Suite>(name, is_full() ? asked.full_bound : asked.bound);
   }
+
+  bool is_full() const { return scale_ >= full_scale; }
 
   int verdict() const {
     if (!ran_) std::cout << "no model of this name\n";
@@ -72,7 +78,7 @@ class program {
   template <class Suite>
   void random(const char* name, plan asked) {
     const auto seed = number_from("SEQUENCER_SEED", 1) % 1'000'000'000 + 1;
-    const auto runs = full_ ? 1'000'000 : asked.runs * number_from("SEQUENCER_SCALE", 1);
+    const auto runs = is_full() ? 1'000'000 : asked.runs * scale_;
     rl::test_params params;
     params.search_type = rl::sched_random;
     params.initial_state = std::to_string(seed).c_str();
@@ -81,12 +87,13 @@ class program {
   }
 
   template <class Suite>
-  void search(const char* name, plan asked) {
+  void search(const char* name, unsigned bound) {
+    if (bound == 0) return;
     rl::test_params params;
     params.search_type = rl::sched_bound;
-    params.context_bound = full_ ? asked.bound + 1 : asked.bound;
-    report<Suite>(name, params, "every run with at most " + std::to_string(params.context_bound) +
-                                    " forced switches", 0);
+    params.context_bound = bound;
+    report<Suite>(name, params,
+                  "every run with at most " + std::to_string(bound) + " forced switches", 0);
   }
 
   template <class Suite>
@@ -107,7 +114,9 @@ class program {
               << '\n' << history.str().c_str() << std::endl;
   }
 
-  bool full_ = false;
+  static constexpr std::uint64_t full_scale = 20;
+
+  std::uint64_t scale_;
   bool quick_ = false;
   bool ran_ = false;
   int failed_ = 0;

@@ -67,7 +67,7 @@ struct owner_and_fetchers : rl::test_suite<owner_and_fetchers<Withdrawing>, 3> {
 
 int main(int count, char** words) {
   model::program program(count, words);
-  program.run<owner_and_fetchers<false>>("ask_and_take", {.bound = 2});
+  program.run<owner_and_fetchers<false>>("ask_and_take", {.bound = 2, .full_bound = 2});
   program.run<owner_and_fetchers<true>>("ask_and_withdraw", {});
   return program.verdict();
 }
