@@ -303,7 +303,8 @@ void checkpoint_state::publish_figures() noexcept {
   };
   if (counts.syncs != own.syncs.load(relaxed)) {  // relaxed: as above
     set(own.mean_sync_ns, mean == 0 ? last : mean - mean / 8 + last / 8);
-    set(own.slowest_sync_ns, std::max(last, own.slowest_sync_ns.load(relaxed)));  // relaxed: as above
+    // relaxed: as above
+    set(own.slowest_sync_ns, std::max(last, own.slowest_sync_ns.load(relaxed)));
   }
   set(own.syncs, counts.syncs);
   set(own.pages, counts.pages);

@@ -209,7 +209,8 @@ result<checkpoint_state::record_place> checkpoint_state::free_place(std::size_t 
   return record_place{page * records_per_page};
 }
 
-result<checkpoint_state::record_place> checkpoint_state::create_record(std::string_view name, const wishes& asked) {
+result<checkpoint_state::record_place> checkpoint_state::create_record(std::string_view name,
+                                                                       const wishes& asked) {
   if (used_records_ == 0) {
     for_each_record(pages_, [&](std::size_t, const record&) { ++used_records_; });
   }

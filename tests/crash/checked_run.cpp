@@ -321,7 +321,9 @@ std::vector<std::string> broken_promises(const history& past, const disk_image& 
   machine host(disk, 77 + after.events);
   host.sabotaged = after.broken;
   if (after.how != failure_kind::power_cut) host.set_boot_id(after.boot_id);
-  if (after.how == failure_kind::power_cut) host.set_boot_id("ffffffff-0000-4000-8000-000000000000");
+  if (after.how == failure_kind::power_cut) {
+    host.set_boot_id("ffffffff-0000-4000-8000-000000000000");
+  }
   if (after.live != nullptr) host.restore_live(*after.live);
   const auto door = host.boot_process();
   auto options = asked;
