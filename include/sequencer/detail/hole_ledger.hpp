@@ -22,8 +22,10 @@ class hole_ledger {
     const auto at = std::lower_bound(
         holes_.begin(), holes_.end(), found,
         [](const hole& a, const hole& b) { return a.numbers.first < b.numbers.first; });
-    if (at != holes_.end() && covers(*at, found)) return;
-    if (at != holes_.begin() && covers(*std::prev(at), found)) return;
+    if (at != holes_.end() && covers(*at, found)) return count_inside(*at, found);
+    if (at != holes_.begin() && covers(*std::prev(at), found)) {
+      return count_inside(*std::prev(at), found);
+    }
     join_touching(holes_.insert(at, found));
     while (holes_.size() > capacity_) merge_nearest();
   }
@@ -42,6 +44,11 @@ class hole_ledger {
 
   static bool covers(const hole& known, const hole& found) noexcept {
     return known.numbers.first <= found.numbers.first && known.numbers.last >= found.numbers.last;
+  }
+
+  // A merged hole does not know which of its numbers it counts: `lost` stays an upper bound.
+  static void count_inside(hole& known, const hole& found) noexcept {
+    if (known.merged) known.lost = std::min(known.numbers.size(), known.lost + found.lost);
   }
 
   static bool same_kind(const hole& a, const hole& b) noexcept {
