@@ -28,11 +28,11 @@ struct block_options {
   std::chrono::nanoseconds slow{100'000'000};
 };
 
-// Hands out single numbers from blocks, one handle per thread. The position is a plain word that
-// only its handle's thread touches, so next() costs one compare and one add.
+// Hands out single numbers from blocks, one handle per thread; next() costs one compare and one
+// add on words that only its handle's thread touches.
 //
-// Unique across handles; increasing per handle; NOT ordered across threads. At most
-// held_bound() numbers are missing when everything stops at once.
+// Unique across handles; increasing per handle; NOT ordered across threads. At most held_bound()
+// numbers are missing when everything stops at once.
 //
 // After fork the child's handles answer `closed`: their words live in memory that the kernel
 // hands to the child zeroed.
@@ -153,10 +153,10 @@ struct block_cache<Source>::state {
   bool in_owner_process() const noexcept { return owner != nullptr && owner->alive; }
 
   slot* open_slot() {
-    if (!in_owner_process()) return nullptr;
+    if (!in_owner_process()) return &nobody;
     const std::lock_guard held(guard);
     if (free.empty()) grow();
-    if (free.empty()) return nullptr;
+    if (free.empty()) return &nobody;
     auto* opened = free.back();
     free.pop_back();
     ++in_use;
@@ -242,6 +242,7 @@ struct block_cache<Source>::state {
   const block_options options;
   const cpu::tsc_clock clock = cpu::tsc_clock::calibrate(std::chrono::microseconds(200));
   Source source;
+  slot nobody;  // of handles without one of their own: always empty, so next() need not look
   mutable detail::mutex guard;
   std::vector<detail::private_arena> arenas;
   std::vector<slot*> slots;
@@ -258,14 +259,14 @@ template <block_source Source>
 class block_cache<Source>::handle {
  public:
   handle(handle&& other) noexcept
-      : state_(std::move(other.state_)), slot_(std::exchange(other.slot_, nullptr)) {}
+      : state_(other.state_), slot_(std::exchange(other.slot_, &state_->nobody)) {}
   handle& operator=(handle&& other) noexcept {
     std::swap(state_, other.state_);
     std::swap(slot_, other.slot_);
     return *this;
   }
   ~handle() {
-    if (slot_ != nullptr) state_->close_slot(*slot_);
+    if (!without_slot()) state_->close_slot(*slot_);
   }
 
   // Takes the next number of this handle; asks the source when the block is used up.
@@ -281,10 +282,10 @@ class block_cache<Source>::handle {
   result<sequence> next_for(wait::deadline until) noexcept { return next_until(until); }
 
   // Numbers left before the next refill.
-  std::uint64_t remaining() const noexcept { return slot_ ? slot_->last - slot_->next : 0; }
+  std::uint64_t remaining() const noexcept { return slot_->last - slot_->next; }
 
   // Owner epoch of the block that the last number came from: its fencing token.
-  std::uint64_t epoch() const noexcept { return slot_ ? slot_->epoch : 0; }
+  std::uint64_t epoch() const noexcept { return slot_->epoch; }
 
  private:
   friend class block_cache;
@@ -293,18 +294,16 @@ class block_cache<Source>::handle {
       : state_(std::move(owner)), slot_(state_->open_slot()) {}
 
   result<sequence> next_until(wait::deadline until) noexcept {
-    auto* at = slot_;
-    if (at == nullptr) [[unlikely]] return refusal();
-    const auto number = at->next;
+    auto& at = *slot_;
+    const auto number = at.next;
     // relaxed: changed by others only to 0, to stop this handle; its numbers stay its own.
-    if (number >= at->stop_at.load(detail::relaxed)) [[unlikely]] return refill(until);
-    take(*at, number);
+    if (number >= at.stop_at.load(detail::relaxed)) [[unlikely]] return refill(until);
+    take(at, number);
+    if (number > top) __builtin_unreachable();  // see install(); spares callers the second branch
     return number;
   }
 
-  [[gnu::noinline]] errc refusal() const noexcept {
-    return state_ && state_->in_owner_process() ? errc::unavailable : errc::closed;
-  }
+  bool without_slot() const noexcept { return slot_ == &state_->nobody; }
 
   static void take(slot& at, sequence number) noexcept {
     at.next = number + 1;
@@ -318,6 +317,7 @@ class block_cache<Source>::handle {
 
   [[gnu::noinline]] result<sequence> refill(wait::deadline until) noexcept {
     auto& at = *slot_;
+    if (without_slot()) return state_->in_owner_process() ? errc::unavailable : errc::closed;
     if (!at.alive || state_->is_stopped()) return errc::closed;
     const auto failed = at.next < at.last ? pass_low_mark(at) : install_next_block(at, until);
     if (failed != errc{}) return failed;
@@ -348,6 +348,7 @@ class block_cache<Source>::handle {
   }
 
   errc install(slot& at, const block& granted) noexcept {
+    if (granted.numbers.last > top + 1) detail::stop("a block source went beyond 2^63 - 1");
     at.next = granted.numbers.first;
     at.last = granted.numbers.last;
     at.epoch = granted.epoch;

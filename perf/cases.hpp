@@ -1,0 +1,62 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "contest.hpp"
+#include "results.hpp"
+#include "team.hpp"
+
+namespace perf {
+
+// What every case may use.
+struct surroundings {
+  plan how;
+  bool quick = false;
+  bool plant_wrong = false;  // adds a contender that issues a number twice
+  std::string directory;     // for checkpoint files; on the storage that is to be measured
+  std::string program;       // path of this program, to run parts of it as processes to be killed
+  team& workers;
+  std::mt19937_64& random;
+  results& into;
+};
+
+struct named_case {
+  std::string name;
+  std::string what;
+  double seconds;        // about, in the default mode
+  double quick_seconds;  // about, in --quick
+  std::function<void(surroundings&)> run;
+};
+
+const std::vector<named_case>& all_cases();
+
+// counters.cpp
+void run_counter_strict(surroundings& in);
+void run_counter_durable(surroundings& in);
+void run_counter_block(surroundings& in);
+// keeper_case.cpp
+void run_keeper(surroundings& in);
+// each_case.cpp
+void run_durable_each(surroundings& in);
+// recovery_case.cpp
+void run_recovery(surroundings& in);
+void run_sizes(surroundings& in);
+
+// Takes the part of the process that is killed; `arguments` as recovery_case.cpp passes them.
+int run_victim(const std::vector<std::string>& arguments);
+
+// "1.234 [1.200, 1.260]"
+std::string text_of(const ratio& of);
+// Adds a line of the table: pass where `met` holds of the ratio. A missing or void ratio falls
+// short.
+void judge_ratio(surroundings& in, const std::string& what, const std::string& target,
+                 const std::string& name, unsigned threads, const std::string& ours,
+                 const std::string& peer, const std::function<bool(const ratio&)>& met);
+// Files of this run only.
+std::string fresh_file(const surroundings& in, const std::string& name);
+
+}  // namespace perf

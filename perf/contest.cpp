@@ -1,0 +1,240 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include "contest.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "stats.hpp"
+
+namespace perf {
+
+namespace {
+
+constexpr std::uint64_t recorded_items = 5'000;  // a thread, checked one by one after each slice
+constexpr int attempts = 6;                      // at an undisturbed slice
+constexpr double far_factor = 1.7;               // a transfer this much above the least is far
+
+struct sample {
+  double ns = 0;  // an item
+  double probe = 0;  // slower of the line transfers before and after
+  double faster_probe = 0;
+  bool disturbed = false;
+  bool taken = false;
+};
+
+// Everything that is known of one contender.
+struct lane {
+  std::uint64_t items = 64;  // a thread and slice
+  std::vector<sample> samples;
+  std::uint64_t discarded = 0;
+  std::string wrong;
+};
+
+class stage {
+ public:
+  stage(contest& of, const plan& how, team& workers)
+      : of_(of), how_(how), workers_(workers), lanes_(of.entries.size()) {
+    for (auto& each : lanes_) each.samples.resize(how.rounds);
+  }
+
+  // Items of a slice. The faster of two runs counts: one that was pushed aside says nothing.
+  void calibrate(std::size_t which) {
+    auto& items = lanes_[which].items;
+    for (;;) {
+      const auto took = std::min(slice(which).ns, slice(which).ns);
+      if (took >= how_.slice_ns / 4) {
+        const auto scale = how_.slice_ns / took;
+        items = std::max<std::uint64_t>(
+            1, static_cast<std::uint64_t>(static_cast<double>(items) * scale));
+        return;
+      }
+      items *= 2;
+    }
+  }
+
+  void play(std::size_t which, std::uint64_t round) {
+    auto& lane = lanes_[which];
+    auto& kept = lane.samples[round];
+    for (int attempt = 0; attempt < attempts; ++attempt) {
+      const auto found = one_sample(which);
+      const bool better = !kept.taken || (kept.disturbed && !found.disturbed);
+      if (better) kept = found;
+      if (!kept.disturbed) return;
+      if (attempt + 1 < attempts) ++lane.discarded;
+    }
+  }
+
+  std::vector<lane>& lanes() noexcept { return lanes_; }
+
+ private:
+  sample one_sample(std::size_t which) {
+    const auto before = probe();
+    const auto took = slice(which);
+    const auto after = probe();
+    check_numbers(which);
+    sample made;
+    const auto items = static_cast<double>(lanes_[which].items) * of_.params.threads;
+    made.ns = took.ns / items;
+    made.probe = std::max(before, after);
+    made.faster_probe = std::min(before, after);
+    made.disturbed = took.stolen || took.preempted > of_.entries[which].runs->own_preemptions();
+    made.taken = true;
+    return made;
+  }
+
+  timing slice(std::size_t which) {
+    auto& runs = *of_.entries[which].runs;
+    const auto items = lanes_[which].items;
+    std::vector<share> shares(of_.params.threads);
+    runs.prepare(of_.params.threads);
+    const auto took =
+        workers_.run(of_.params.threads, [&](unsigned i) { runs.work(i, items, shares[i]); });
+    note(which, runs.judge(shares));
+    return took;
+  }
+
+  void check_numbers(std::size_t which) {
+    auto& runs = *of_.entries[which].runs;
+    std::vector<share> shares(of_.params.threads);
+    const auto items = std::min(recorded_items, lanes_[which].items);
+    for (auto& each : shares) each.kept.reserve(items);
+    runs.prepare(of_.params.threads);
+    workers_.run(of_.params.threads, [&](unsigned i) { runs.record(i, items, shares[i]); });
+    note(which, runs.judge(shares));
+  }
+
+  void note(std::size_t which, std::string wrong) {
+    if (lanes_[which].wrong.empty()) lanes_[which].wrong = std::move(wrong);
+  }
+
+  double probe() { return of_.params.threads < 2 ? 0 : workers_.line_transfer(); }
+
+  contest& of_;
+  const plan& how_;
+  team& workers_;
+  std::vector<lane> lanes_;
+};
+
+double least_probe(const std::vector<lane>& lanes) {
+  double least = std::numeric_limits<double>::max();
+  for (const auto& lane : lanes) {
+    for (const auto& each : lane.samples) {
+      if (each.taken) least = std::min(least, each.faster_probe);
+    }
+  }
+  return least;
+}
+
+enum class regime { one, near, far, mixed };
+
+regime regime_of(const sample& of, double least) {
+  if (of.probe == 0) return regime::one;
+  if (of.probe <= far_factor * least) return regime::near;
+  return of.faster_probe > far_factor * least ? regime::far : regime::mixed;
+}
+
+// The samples of every lane that belong to one regime; NaN elsewhere.
+std::vector<std::vector<double>> in_regime(const std::vector<lane>& lanes, regime wanted,
+                                           double least) {
+  std::vector<std::vector<double>> chosen;
+  for (const auto& lane : lanes) {
+    auto& to = chosen.emplace_back();
+    for (const auto& each : lane.samples) {
+      const bool fits = each.taken && regime_of(each, least) == wanted;
+      to.push_back(fits ? each.ns : std::numeric_limits<double>::quiet_NaN());
+    }
+  }
+  return chosen;
+}
+
+std::vector<double> only_present(const std::vector<double>& samples) {
+  std::vector<double> kept;
+  std::copy_if(samples.begin(), samples.end(), std::back_inserter(kept),
+               [](double v) { return !std::isnan(v); });
+  return kept;
+}
+
+const char* name_of(regime which) {
+  switch (which) {
+    case regime::near: return "near";
+    case regime::far: return "far";
+    default: return "one";
+  }
+}
+
+std::size_t index_of(const contest& of, const std::string& name) {
+  const auto at = std::find_if(of.entries.begin(), of.entries.end(),
+                               [&](const entry& each) { return each.name == name; });
+  return static_cast<std::size_t>(at - of.entries.begin());
+}
+
+void add_ratio(const contest& of, const std::string& ours, const std::string& peer,
+               const std::vector<double>& our_samples, const std::vector<double>& peer_samples,
+               std::mt19937_64& random, results& into) {
+  std::vector<double> ratios;
+  std::uint64_t wins = 0;
+  for (std::size_t i = 0; i < our_samples.size(); ++i) {
+    const auto each = peer_samples[i] / our_samples[i];
+    if (std::isnan(each)) continue;
+    ratios.push_back(each);
+    wins += each > 1;
+  }
+  if (ratios.empty()) return;
+  const auto found = bootstrap_median(ratios, random);
+  into.ratios.push_back({of.name, of.params, ours, peer, found.median, found.low, found.high,
+                         wins, ratios.size()});
+}
+
+}  // namespace
+
+void add_rows(const contest& of, const std::vector<std::vector<double>>& samples,
+              const std::vector<std::uint64_t>& discarded, const std::vector<std::string>& wrong,
+              const std::string& unit, std::mt19937_64& random, results& into) {
+  for (std::size_t i = 0; i < of.entries.size(); ++i) {
+    const auto kept = only_present(samples[i]);
+    if (kept.empty()) continue;
+    into.rows.push_back({of.name, of.entries[i].name, of.params, unit, kept.size(), discarded[i],
+                         quantile(kept, 0.1), quantile(kept, 0.5), quantile(kept, 0.9),
+                         wrong[i].empty(), wrong[i], 0});
+  }
+  for (const auto& [ours, peer] : of.ratios) {
+    const auto a = index_of(of, ours);
+    const auto b = index_of(of, peer);
+    if (!wrong[a].empty() || !wrong[b].empty()) continue;
+    add_ratio(of, ours, peer, samples[a], samples[b], random, into);
+  }
+}
+
+void run_contest(contest& of, const plan& how, team& workers, std::mt19937_64& random,
+                 results& into) {
+  stage on(of, how, workers);
+  std::vector<std::size_t> order(of.entries.size());
+  std::iota(order.begin(), order.end(), 0);
+  for (const auto which : order) on.calibrate(which);
+  for (std::uint64_t round = 0; round < how.rounds; ++round) {
+    std::shuffle(order.begin(), order.end(), random);
+    for (const auto which : order) on.play(which, round);
+  }
+  const auto least = least_probe(on.lanes());
+  std::vector<std::uint64_t> discarded;
+  std::vector<std::string> wrong;
+  for (const auto& lane : on.lanes()) {
+    discarded.push_back(lane.discarded);
+    wrong.push_back(lane.wrong);
+  }
+  const auto before = into.rows.size();
+  for (const auto which : {regime::one, regime::near, regime::far}) {
+    of.params.placement = name_of(which);
+    add_rows(of, in_regime(on.lanes(), which, least), discarded, wrong, "ns/item", random, into);
+  }
+  for (auto at = before; at < into.rows.size(); ++at) {
+    const auto& lane = on.lanes()[index_of(of, into.rows[at].contender)];
+    into.rows[at].disturbed = static_cast<std::uint64_t>(
+        std::count_if(lane.samples.begin(), lane.samples.end(),
+                      [](const sample& each) { return each.taken && each.disturbed; }));
+  }
+}
+
+}  // namespace perf

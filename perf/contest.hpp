@@ -1,0 +1,72 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <random>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "results.hpp"
+#include "team.hpp"
+
+namespace perf {
+
+// What one thread of a contender did in a slice. The numbers of a check are kept; of a timed slice
+// only their sum is.
+struct alignas(128) share {
+  std::uint64_t count = 0;
+  std::uint64_t sum = 0;
+  std::vector<std::uint64_t> kept;
+  std::string failure;
+};
+
+// Something that is timed beside others. A slice is: prepare, work on every thread at once, judge.
+class contender {
+ public:
+  virtual ~contender() = default;
+
+  // Untimed, before every slice.
+  virtual void prepare(unsigned threads) = 0;
+  // Timed: takes `items` numbers on thread `thread`.
+  virtual void work(unsigned thread, std::uint64_t items, share& to) = 0;
+  // As work(), and keeps every number.
+  virtual void record(unsigned thread, std::uint64_t items, share& to) = 0;
+  // Untimed, after every slice: what is wrong with the numbers, or "".
+  virtual std::string judge(std::span<const share> shares) = 0;
+  // Preemptions of workers that are its own doing (a keeper that woke), since prepare().
+  virtual std::uint64_t own_preemptions() { return 0; }
+};
+
+struct entry {
+  std::string name;
+  std::unique_ptr<contender> runs;
+};
+
+// Contenders that are measured against each other, and the ratios that are asked for.
+struct contest {
+  std::string name;  // the case
+  parameters params;
+  std::vector<entry> entries;
+  std::vector<std::pair<std::string, std::string>> ratios;  // ours, peer
+};
+
+struct plan {
+  std::uint64_t rounds = 61;
+  double slice_ns = 10e6;  // one timed slice
+  std::uint64_t seed = 0;
+};
+
+// Runs a contest: in every round every contender once, in random order. Adds rows and ratios.
+void run_contest(contest& of, const plan& how, team& workers, std::mt19937_64& random,
+                 results& into);
+
+// Rows and ratios from samples taken elsewhere: samples[entry][round], NaN where there is none.
+void add_rows(const contest& of, const std::vector<std::vector<double>>& samples,
+              const std::vector<std::uint64_t>& discarded, const std::vector<std::string>& wrong,
+              const std::string& unit, std::mt19937_64& random, results& into);
+
+}  // namespace perf

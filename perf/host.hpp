@@ -1,0 +1,34 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <sequencer/cpu.hpp>
+
+namespace perf {
+
+struct host_facts {
+  std::string name;
+  std::string cpu_model;
+  std::string kernel;
+  std::string compiler;
+  unsigned cpus = 0;
+  bool invariant_tsc = false;
+  bool virtual_machine = false;
+  double load_average = 0;  // of the last minute, when the program began
+};
+
+host_facts look_at_host();
+
+// CPUs that this process may use, one of every core before the second of any.
+std::vector<int> usable_cpus();
+
+// Clock ticks of all CPUs that the hypervisor gave to others, since boot.
+std::uint64_t stolen_ticks();
+
+// Calibrated once, against CLOCK_MONOTONIC_RAW.
+const sequencer::cpu::tsc_clock& tsc();
+
+}  // namespace perf

@@ -1,0 +1,145 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+//
+// Measures on this host what the library promises about speed, beside what it is held against.
+// How: METHOD.md. perf/run starts it.
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <exception>
+#include <filesystem>
+#include <random>
+
+#include "cases.hpp"
+#include "host.hpp"
+#include "progress.hpp"
+#include "results.hpp"
+#include "team.hpp"
+
+namespace {
+
+struct settings {
+  bool quick = false;
+  bool list = false;
+  bool plant_wrong = false;
+  std::string json;
+  std::string directory = ".";
+  std::vector<std::string> cases;
+  std::uint64_t seed = 0;
+  std::uint64_t rounds = 0;
+  double slice_ms = 0;
+  std::vector<std::string> victim;
+};
+
+std::vector<std::string> case_names() {
+  std::vector<std::string> names;
+  for (const auto& each : perf::all_cases()) names.push_back(each.name);
+  return names;
+}
+
+void describe(CLI::App& app, settings& to) {
+  app.add_flag("--quick", to.quick, "shorter slices and fewer rounds, under a minute");
+  app.add_flag("--list", to.list, "the cases, and what they measure");
+  app.add_option("--case", to.cases, "only these")->check(CLI::IsMember(case_names()));
+  app.add_option("--json", to.json, "write the results to a file, see docs/perf-json.md");
+  app.add_option("--directory", to.directory, "where checkpoint files go: the storage to measure")
+      ->check(CLI::ExistingDirectory);
+  app.add_option("--seed", to.seed, "of the order of contenders (0: a new one, printed)");
+  app.add_option("--rounds", to.rounds, "rounds of each contest (0: by mode, 61 or 31)");
+  app.add_option("--slice-ms", to.slice_ms, "length of a timed slice (0: by mode, 10 or 3)");
+  app.add_flag("--plant-wrong", to.plant_wrong,
+               "add a contender that issues numbers twice; its row must come out void");
+  app.add_option("--victim", to.victim, "used by the program itself")->group("");
+}
+
+bool chosen(const settings& from, const std::string& name) {
+  return from.cases.empty() ||
+         std::find(from.cases.begin(), from.cases.end(), name) != from.cases.end();
+}
+
+// A directory of its own for the files of a run; gone with it.
+class scratch {
+ public:
+  explicit scratch(const std::string& parent) {
+    path_ = (std::filesystem::path(parent) / "sequencer-perf-XXXXXX").string();
+    if (::mkdtemp(path_.data()) == nullptr) {
+      throw std::runtime_error(parent + ": a directory cannot be made there");
+    }
+  }
+  ~scratch() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  scratch(const scratch&) = delete;
+  const std::string& path() const noexcept { return path_; }
+
+ private:
+  std::string path_;
+};
+
+void print_host(const perf::results& all) {
+  const auto& host = all.host;
+  fmt::print("{}: {} CPUs, {}{}\n{}; {}; load average {:.2f} when the run began{}\n"
+             "seed {}, {:.4f} ns a tick{}\n",
+             host.name, host.cpus, host.cpu_model, host.virtual_machine ? ", virtual machine" : "",
+             host.kernel, host.compiler, host.load_average,
+             host.load_average > 0.5 ? ": not a quiet machine" : "", all.seed,
+             perf::tsc().ns_per_tick(),
+             host.invariant_tsc ? "" : "; the time-stamp counter is NOT invariant here");
+}
+
+int measure(const settings& from) {
+  perf::results all;
+  all.host = perf::look_at_host();
+  all.seed = from.seed != 0 ? from.seed : std::random_device()();
+  print_host(all);
+  std::mt19937_64 random(all.seed);
+  perf::team workers(perf::usable_cpus());
+  const scratch files(from.directory);
+  perf::plan how;
+  how.rounds = from.rounds != 0 ? from.rounds : from.quick ? 31 : 61;
+  how.slice_ns = (from.slice_ms > 0 ? from.slice_ms : from.quick ? 3 : 10) * 1e6;
+  how.seed = all.seed;
+  perf::surroundings in{how, from.quick, from.plant_wrong, files.path(),
+                        std::filesystem::read_symlink("/proc/self/exe").string(), workers, random,
+                        all};
+  const auto length = [&](const perf::named_case& of) {
+    return from.quick ? of.quick_seconds : of.seconds;
+  };
+  double seconds = 0;
+  for (const auto& each : perf::all_cases()) seconds += chosen(from, each.name) ? length(each) : 0;
+  {
+    perf::progress progress(seconds);
+    for (const auto& each : perf::all_cases()) {
+      if (!chosen(from, each.name)) continue;
+      progress.next(each.name, length(each));
+      each.run(in);
+    }
+  }
+  perf::print_rows(all);
+  perf::print_verdicts(all);
+  return from.json.empty() || perf::write_json(all, from.json) ? 0 : 2;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("Measures the sequencer library on this host.");
+  app.name("sequencer_perf");
+  settings chosen;
+  describe(app, chosen);
+  try {
+    app.parse(argc, argv);
+    if (!chosen.victim.empty()) return perf::run_victim(chosen.victim);
+    if (!chosen.list) return measure(chosen);
+    for (const auto& each : perf::all_cases()) fmt::print("{:<16} {}\n", each.name, each.what);
+    return 0;
+  } catch (const CLI::ParseError& asked) {
+    return app.exit(asked) == 0 ? 0 : 2;
+  } catch (const std::exception& why) {
+    fmt::print(stderr, "sequencer_perf: {}\n", why.what());
+    return 2;
+  }
+}

@@ -1,0 +1,126 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include "results.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+namespace perf {
+
+namespace {
+
+using nlohmann::ordered_json;
+
+ordered_json to_json(const parameters& params) {
+  return {{"payload", params.payload},
+          {"batch", params.batch},
+          {"threads", params.threads},
+          {"capacity", params.capacity},
+          {"placement", params.placement}};
+}
+
+ordered_json to_json(const host_facts& host, const results& all) {
+  return {{"name", host.name},
+          {"cpu", host.cpu_model},
+          {"cpus", host.cpus},
+          {"kernel", host.kernel},
+          {"compiler", host.compiler},
+          {"invariant_tsc", host.invariant_tsc},
+          {"ns_per_tick", tsc().ns_per_tick()},
+          {"virtual_machine", host.virtual_machine},
+          {"load_average", host.load_average},
+          {"seed", all.seed}};
+}
+
+ordered_json to_json(const row& of) {
+  return {{"case", of.name},         {"contender", of.contender}, {"params", to_json(of.params)},
+          {"unit", of.unit},         {"rounds", of.rounds},       {"discarded", of.discarded},
+          {"p10", of.p10},           {"median", of.median},       {"p90", of.p90},
+          {"valid", of.valid}};
+}
+
+ordered_json to_json(const ratio& of) {
+  return {{"case", of.name},     {"params", to_json(of.params)}, {"ours", of.ours},
+          {"peer", of.peer},     {"median", of.median},          {"low", of.low},
+          {"high", of.high},     {"wins", of.wins}};
+}
+
+std::string span(double ns) {
+  if (ns >= 1e6) return fmt::format("{:.2f} ms", ns / 1e6);
+  if (ns >= 1e4) return fmt::format("{:.1f} us", ns / 1e3);
+  return fmt::format("{:.3f}", ns);
+}
+
+std::string note_on(const row& of) {
+  if (!of.valid) return "VOID: " + of.why;
+  std::string note;
+  if (of.p90 > 1.5 * of.p10) note += "wide ";
+  if (of.disturbed != 0) note += fmt::format("{} disturbed ", of.disturbed);
+  return note;
+}
+
+}  // namespace
+
+const ratio* results::find_ratio(const std::string& name, unsigned threads,
+                                 const std::string& ours, const std::string& peer) const {
+  const auto at = std::find_if(ratios.begin(), ratios.end(), [&](const ratio& each) {
+    return each.name == name && each.params.threads == threads && each.ours == ours &&
+           each.peer == peer;
+  });
+  return at == ratios.end() ? nullptr : &*at;
+}
+
+const row* results::find_row(const std::string& name, unsigned threads,
+                             const std::string& contender) const {
+  const auto at = std::find_if(rows.begin(), rows.end(), [&](const row& each) {
+    return each.name == name && each.params.threads == threads && each.contender == contender;
+  });
+  return at == rows.end() ? nullptr : &*at;
+}
+
+void print_rows(const results& all) {
+  fmt::print("\n{:<16} {:<22} {:>7} {:<5} {:>11} {:>11} {:>11} {:>7} {:>5}\n", "case",
+             "contender", "threads", "place", "p10", "median", "p90", "rounds", "disc.");
+  for (const auto& each : all.rows) {
+    fmt::print("{:<16} {:<22} {:>7} {:<5} {:>11} {:>11} {:>11} {:>7} {:>5}  {}\n", each.name,
+               each.contender, each.params.threads, each.params.placement, span(each.p10),
+               span(each.median), span(each.p90), each.rounds, each.discarded, note_on(each));
+  }
+  fmt::print("\n{:<16} {:<22} {:<22} {:>7} {:<5} {:>22} {:>9}\n", "case", "ours", "peer",
+             "threads", "place", "times as fast [95 %]", "wins");
+  for (const auto& each : all.ratios) {
+    fmt::print("{:<16} {:<22} {:<22} {:>7} {:<5} {:>22} {:>9}\n", each.name, each.ours, each.peer,
+               each.params.threads, each.params.placement,
+               fmt::format("{:.3f} [{:.3f}, {:.3f}]", each.median, each.low, each.high),
+               fmt::format("{} of {}", each.wins, each.rounds));
+  }
+  for (const auto& each : all.remarks) fmt::print("{}\n", each);
+}
+
+void print_verdicts(const results& all) {
+  fmt::print("\n{:<48} {:<26} {:<38} {}\n", "what", "target", "here", "");
+  for (const auto& each : all.verdicts) {
+    fmt::print("{:<48} {:<26} {:<38} {}\n", each.what, each.target, each.figure,
+               each.met ? "pass" : "SHORT");
+  }
+}
+
+bool write_json(const results& all, const std::string& path) {
+  ordered_json out{{"version", 1}, {"host", to_json(all.host, all)}};
+  out["rows"] = ordered_json::array();
+  out["ratios"] = ordered_json::array();
+  for (const auto& each : all.rows) out["rows"].push_back(to_json(each));
+  for (const auto& each : all.ratios) out["ratios"].push_back(to_json(each));
+  std::ofstream file(path);
+  file << out.dump(2) << '\n';
+  file.close();
+  if (file) return true;
+  fmt::print(stderr, "sequencer_perf: {}: writing the JSON: {}\n", path, std::strerror(errno));
+  return false;
+}
+
+}  // namespace perf

@@ -1,0 +1,75 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "host.hpp"
+
+namespace perf {
+
+struct parameters {
+  std::uint64_t payload = 0;   // bytes
+  std::uint64_t batch = 1;     // numbers a call
+  unsigned threads = 1;
+  std::uint64_t capacity = 0;  // sequences, or numbers a block; 0 where it means nothing
+  std::string placement = "one";  // one core, near, far, any (not pinned)
+};
+
+struct row {
+  std::string name;  // of the case
+  std::string contender;
+  parameters params;
+  std::string unit;  // "ns/item" or "ns"; lower is better
+  std::uint64_t rounds = 0;
+  std::uint64_t discarded = 0;
+  double p10 = 0;
+  double median = 0;
+  double p90 = 0;
+  bool valid = true;   // every number was checked and right
+  std::string why;     // where not valid
+  std::uint64_t disturbed = 0;  // rounds that count although something disturbed them
+};
+
+// How many times as fast as the peer we are, round by round.
+struct ratio {
+  std::string name;
+  parameters params;
+  std::string ours;
+  std::string peer;
+  double median = 0;
+  double low = 0;
+  double high = 0;
+  std::uint64_t wins = 0;
+  std::uint64_t rounds = 0;
+};
+
+// A line of the table of targets.
+struct verdict {
+  std::string what;
+  std::string target;
+  std::string figure;
+  bool met = false;
+};
+
+struct results {
+  host_facts host;
+  std::uint64_t seed = 0;
+  std::vector<row> rows;
+  std::vector<ratio> ratios;
+  std::vector<verdict> verdicts;
+  std::vector<std::string> remarks;
+
+  const ratio* find_ratio(const std::string& name, unsigned threads, const std::string& ours,
+                          const std::string& peer) const;
+  const row* find_row(const std::string& name, unsigned threads,
+                      const std::string& contender) const;
+};
+
+void print_rows(const results& all);
+void print_verdicts(const results& all);
+// docs/perf-json.md. False, with a message on stderr, when it cannot be written.
+bool write_json(const results& all, const std::string& path);
+
+}  // namespace perf
