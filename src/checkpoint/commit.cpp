@@ -153,6 +153,7 @@ errc checkpoint_state::widen_steps(const std::vector<raise>& raises) noexcept {
   page_list widened;
   for (const auto& [of, mark] : raises) {
     auto& held = pages_.record_at(of->place);
+    if (of->how == durability::memory) continue;  // without a synced copy no step bounds a loss
     if (mark <= held.mark || mark - held.mark <= held.max_step) continue;
     held.max_step = mark - held.mark;
     widened.push_back(&pair_of(of->place));
