@@ -40,16 +40,18 @@ exit_code backup(const copy_arguments& asked) {
   return finish();
 }
 
-constexpr const char* adopt_footer = R"(Makes a copied, restored, backed-up or damaged file usable again: it gets a new uuid, and no
-sequence in it continues below the floor. The floor must lie above every number that was
-ever issued, also by the file's other copies: the tool cannot know them, you must. What
-could not be saved is listed. Nobody may have the file open.
+constexpr const char* adopt_footer = R"(Makes a copied, restored, backed-up or damaged file usable
+again: it gets a new uuid, and no sequence in it continues below the floor. The floor must
+lie above every number that was ever issued, also by the file's other copies: the tool
+cannot know them, you must. What could not be saved is listed. Nobody may have the file
+open.
 
 Example:
   sequencer adopt desk.seq --floor 2000000)";
 
-constexpr const char* backup_footer = R"(Opens FILE, which nobody else may have open, and writes a sound copy to TO, which must not
-exist. (A program that owns the file makes its own with checkpoint::backup, while it runs.)
+constexpr const char* backup_footer = R"(Opens FILE, which nobody else may have open, and writes a
+sound copy to TO, which must not exist. The copy opens after `sequencer adopt`. (A program
+that owns the file makes its own with checkpoint::backup, while it runs.)
 
 Example:
   sequencer backup desk.seq /backup/desk.seq)";

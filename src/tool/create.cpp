@@ -90,8 +90,9 @@ exit_code create(const create_arguments& asked) {
   return finish();
 }
 
-constexpr const char* footer = R"(A sequence is strict (dense, ordered across threads) unless --block is given: then it
-is handed out in blocks, one a thread, unique but not ordered across threads.
+constexpr const char* footer = R"(A sequence is strict (dense, ordered across threads) unless
+--block is given: then it is handed out in blocks, one a thread, unique but not ordered
+across threads.
 
 Examples:
   sequencer create desk.seq trades

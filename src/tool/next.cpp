@@ -142,9 +142,10 @@ exit_code next(const next_arguments& asked) {
   return exit_code::interrupted;
 }
 
-constexpr const char* footer = R"(Opens the file, takes the numbers, prints them one a line, and closes it in order: the
-next call continues right behind. --block takes all of them from a strict sequence as one
-consecutive range, or none; a sequence that is handed out in blocks needs it.
+constexpr const char* footer = R"(Opens the file, takes the numbers, prints them one a line,
+and closes it in order: the next call continues right behind. --block takes all of them
+from a strict sequence as one consecutive range, or none; a sequence that is handed out in
+blocks needs it.
 
 When standard output breaks or fills up, the numbers that did not get out are named: they
 count as issued and never come again.

@@ -231,15 +231,16 @@ CLI::App* add_report(CLI::App& to, action& chosen, const std::string& name,
   return verb;
 }
 
-constexpr const char* list_footer = R"(Reads beside a running owner. NEXT is the next number to be handed out, or "<= N" where only
-a bound is known; every number handed out is below DURABLE BELOW.
+constexpr const char* list_footer = R"(Reads beside a running owner. NEXT is the next number to
+be handed out, or "<= N" where only a bound is known; every number handed out is below
+DURABLE BELOW.
 
 Examples:
   sequencer list desk.seq
   sequencer list desk.seq --json)";
 
-constexpr const char* inspect_footer = R"(Reads beside a running owner, and says where the figures come from. Exits with 7 when not
-all of the file could be read.
+constexpr const char* inspect_footer = R"(Reads beside a running owner, whose figures it shows.
+Exits with 7 when not all of the file could be read.
 
 Examples:
   sequencer inspect desk.seq
@@ -256,9 +257,10 @@ Examples:
   sequencer verify desk.seq
   sequencer verify desk.seq --json || echo "look at desk.seq")";
 
-constexpr const char* holes_footer = R"(Lists the numbers that were lost, oldest first. "never issued" is certain; after power loss
-nobody can know, so such a hole may contain issued numbers. The account is bounded:
-neighbouring holes are merged when it is full, and said to be.
+constexpr const char* holes_footer = R"(Lists the numbers that were lost, oldest first. "never
+issued" is certain; after power loss nobody can know, so such a hole may contain issued
+numbers. The account is bounded: neighbouring holes are merged when it is full, and said to
+be.
 
 Examples:
   sequencer holes desk.seq trades

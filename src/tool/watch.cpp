@@ -233,13 +233,14 @@ exit_code watch(const watch_arguments& asked) {
   }
 }
 
-constexpr const char* footer = R"(Reads beside the process that owns the file and never disturbs it. On a terminal the picture
-is redrawn where it stands; elsewhere a line comes out for each sequence and look, with
-plain integers and nanoseconds. Ends at ^C, or after --count looks.
+constexpr const char* footer = R"(Reads beside the process that owns the file and never
+disturbs it. On a terminal the picture is redrawn where it stands; elsewhere a line comes
+out for each sequence and look, with plain integers and nanoseconds. Ends at ^C, or after
+--count looks.
 
   NEXT         the next number to be handed out; "<= N" where only a bound is known
   RATE         numbers a second since the last look
-  AHEAD        numbers between NEXT and the durable mark
+  AHEAD        numbers between NEXT and the durable mark; "-" where NEXT is only a bound
   RESERVATION  how far the keeper sets the mark ahead at present
   WAITS        calls that found the keeper late, since the file was opened
   LAG          from a request for more numbers to their mark being usable
