@@ -27,6 +27,11 @@ using testing::StartsWith;
 constexpr std::size_t page = 4096;
 constexpr std::size_t records_page = 8 * page;  // and its second copy behind
 
+bool is_tmpfs(const char* path) {
+  struct ::statfs storage {};
+  return ::statfs(path, &storage) == 0 && storage.f_type == TMPFS_MAGIC;
+}
+
 class bad_input : public testing::Test {
  protected:
   bad_input() {
@@ -266,25 +271,32 @@ TEST_F(bad_input, a_copied_file) {
 }
 
 TEST_F(bad_input, an_earlier_copy_put_back_is_refused_while_its_live_region_is_there) {
+  if (!is_tmpfs("/dev/shm")) GTEST_SKIP() << "/dev/shm is no tmpfs";
+  const auto live = "/dev/shm/tool-test-" + std::to_string(::getpid());
+  std::filesystem::create_directory(live);
+  const auto with_live = [&](command::words line) {
+    line.insert(line.end(), {"--live-directory", live});
+    return command::sequencer(line);
+  };
   const auto earlier = dir_ / "earlier";
   std::filesystem::copy_file(file_, earlier);
   {
-    command::running writer(command::sequencer({"next", file_, "trades", "-n", "1000000000"}));
+    command::running writer(with_live({"next", file_, "trades", "-n", "1000000000"}));
     for (int i = 0; i < 1000; ++i) ASSERT_NE(writer.line(), "");
     writer.signal(SIGKILL);
     writer.stop_reading();
     writer.finish();
   }
-  if (nlohmann::json::parse(run_tool({"inspect", file_, "--json"}).out)["live"] != true) {
-    GTEST_SKIP() << "no live region on this host";
-  }
   // In place, so that the inode stays.
   std::ifstream from(earlier, std::ios::binary);
   std::ofstream(file_, std::ios::binary | std::ios::in | std::ios::out) << from.rdbuf();
-  expect_verdict(2, "is older than the live region of its last owner");
-  EXPECT_EQ(run_tool({"next", file_, "trades"}).status, 7);
-  EXPECT_EQ(run_tool({"adopt", file_, "--floor", "1000000"}).status, 0);
-  EXPECT_EQ(run_tool({"next", file_, "trades"}).out, "1000000\n");
+  const auto judged = run(with_live({"verify", file_}));
+  EXPECT_EQ(judged.status, 2);
+  EXPECT_THAT(judged.out, HasSubstr("is older than the live region of its last owner"));
+  EXPECT_EQ(run(with_live({"next", file_, "trades"})).status, 7);
+  EXPECT_EQ(run(with_live({"adopt", file_, "--floor", "1000000"})).status, 0);
+  EXPECT_EQ(run(with_live({"next", file_, "trades"})).out, "1000000\n");
+  std::filesystem::remove_all(live);
 }
 
 TEST_F(bad_input, a_directory_that_refuses) {
@@ -302,10 +314,7 @@ TEST_F(bad_input, a_directory_that_refuses) {
 }
 
 TEST_F(bad_input, memory_storage_must_be_accepted) {
-  struct ::statfs storage {};
-  if (::statfs("/dev/shm", &storage) != 0 || storage.f_type != TMPFS_MAGIC) {
-    GTEST_SKIP() << "/dev/shm is no tmpfs";
-  }
+  if (!is_tmpfs("/dev/shm")) GTEST_SKIP() << "/dev/shm is no tmpfs";
   const auto path = "/dev/shm/tool-test-" + std::to_string(::getpid()) + ".seq";
   const auto refused = run_tool({"create", path, "trades"});
   EXPECT_EQ(refused.status, 6);

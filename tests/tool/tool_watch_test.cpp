@@ -109,8 +109,9 @@ TEST_F(watch, ends_when_its_file_goes) {
   take("trades", 1);
   command::running view(command::sequencer({"watch", path_, "--interval", "0.01"}));
   ASSERT_NE(view.line(), "");
-  std::filesystem::remove(path_);
+  std::filesystem::rename(path_, dir_ / "elsewhere");
   const auto ended = view.finish();
+  std::filesystem::rename(dir_ / "elsewhere", path_);
   EXPECT_EQ(ended.status, 3);
   EXPECT_THAT(ended.err, HasSubstr("No such file or directory"));
 }
