@@ -20,6 +20,7 @@ constexpr errc code_of(int os_error) noexcept {
     case EPERM:
     case EROFS: return errc::denied;
     case ENOENT:
+    case EEXIST:
     case EISDIR:
     case ENOTDIR:
     case ENAMETOOLONG:

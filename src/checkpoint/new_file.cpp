@@ -89,7 +89,9 @@ result<void> write_new_file(os& system, const std::string& path, file_image& ima
                             bool replace) {
   const auto trouble = [&](int bad, const char* what) {
     return system_failure(bad, path, what,
-                          "nothing was created: make room or grant access, then try again");
+                          bad == EEXIST
+                              ? "nothing was created: name a file that does not exist"
+                              : "nothing was created: make room or grant access, then try again");
   };
   temporary draft(system, path + ".new-" + std::to_string(::getpid()));
   if (draft.fd() < 0) return trouble(draft.why(), "creating the file");
