@@ -1,6 +1,7 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <limits>
 #include <mutex>
@@ -162,7 +163,7 @@ class durable_contender : public dense_contender<durable_file> {
     requests_ = shared_.file.metrics().requests;
   }
   std::uint64_t own_preemptions() override {
-    return 4 * (1 + shared_.file.metrics().requests - requests_);
+    return 2 * (shared_.file.metrics().requests - requests_);
   }
 
  private:
@@ -284,14 +285,11 @@ void judge_strict(surroundings& in) {
   judge_ratio(in, "strict next() vs CAS loop, 2 threads", ">= 2 x", "counter_strict", 2,
               "sequencer", "cas_loop", at_least(2));
   const auto* raw = in.into.find_ratio("counter_strict", 2, "fetch_add", "mutex");
-  const bool given = raw != nullptr && raw->median >= 10;
-  const auto target = given           ? std::string(">= 10 x")
-                      : raw == nullptr ? std::string("as the raw instruction")
-                                       : fmt::format("as fetch_add: {:.1f} x", raw->median);
+  // What the raw instruction gives, but not more than ten times is asked for.
+  const auto most = raw == nullptr ? 10 : std::min(10.0, 0.98 * raw->low);
+  const auto target = fmt::format(">= 10 x, or as fetch_add: {:.1f}", raw ? raw->median : 0);
   judge_ratio(in, "strict next() vs std::mutex, 2 threads", target, "counter_strict", 2,
-              "sequencer", "mutex", [&](const ratio& r) {
-                return given ? r.median >= 10 : raw != nullptr && r.high >= 0.98 * raw->low;
-              });
+              "sequencer", "mutex", reaches(most));
 }
 
 std::string as_cost(const ratio& of) {

@@ -102,9 +102,9 @@ void print_rows(const results& all) {
 }
 
 void print_verdicts(const results& all) {
-  fmt::print("\n{:<48} {:<26} {:<38} {}\n", "what", "target", "here", "");
+  fmt::print("\n{:<50} {:<31} {:<38} {}\n", "what", "target", "here", "");
   for (const auto& each : all.verdicts) {
-    fmt::print("{:<48} {:<26} {:<38} {}\n", each.what, each.target, each.figure,
+    fmt::print("{:<50} {:<31} {:<38} {}\n", each.what, each.target, each.figure,
                each.met ? "pass" : "SHORT");
   }
 }
