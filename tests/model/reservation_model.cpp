@@ -351,13 +351,10 @@ struct close_with_late_callers : rl::test_suite<close_with_late_callers, 3> {
   }
 };
 
-// Another process watches the live limit, from the start or when all is over: what lies below is
-// durable.
-template <bool Late>
-struct watched : rl::test_suite<watched<Late>, 3> {
+// Another process watches the live limit: what lies below is durable.
+struct watched : rl::test_suite<watched, 3> {
   keeper_thread keeper{1};
   desk at{keeper, false};
-  model::atomic<bool> closed{false};
 
   void thread(unsigned index) {
     if (index == 0) {
@@ -372,10 +369,7 @@ struct watched : rl::test_suite<watched<Late>, 3> {
         return true;
       });
       at.numbers.close();
-      // relaxed: tells the time and shows nothing.
-      closed.store(true, detail::relaxed);
     } else {
-      while (Late && !closed.load(detail::relaxed)) cpu::relax();  // relaxed: as above
       for (int i = 0; i != 3; ++i) {
         // order: live-limit-seen <- live-limit-raised: numbers below may have left
         const auto limit = at.tickets.limit.load(detail::acquire);
@@ -482,8 +476,7 @@ int main(int count, char** words) {
   program.run<disk_fails>("disk_fails", random_only);
   program.run<leader_fails>("leader_fails", random_only);
   program.run<close_with_late_callers>("close_with_late_callers", random_only);
-  program.run<watched<false>>("watched", just_searched);
-  program.run<watched<true>>("watched_late", random_only);
+  program.run<watched>("watched", just_searched);
   program.run<asked_without_order>("asked_without_order", just_searched);
   program.run<last_number>("last_number", random_only);
   return program.verdict();
