@@ -4,7 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
 #include <mutex>
+#include <random>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -199,6 +204,115 @@ TEST(Reservation, TheLiveLimitIsNeverBelowWhatLeft) {
     const auto number = *d.numbers.next();
     EXPECT_GT(d.tickets.limit.load(), number);
   }
+}
+
+TEST(Reservation, ADemandNeverPassesTheMaximum) {
+  desk d(0, 5);
+  d.keeper.serve(d.numbers);
+  d.tickets.next.store(9);  // refused callers count on
+  EXPECT_EQ(d.numbers.demand(), 5u);
+}
+
+TEST(Reservation, AtOnceLearnsWhyItWasStopped) {
+  desk d(2);
+  d.keeper.serve(d.numbers);
+  EXPECT_EQ(d.numbers.next_for(3, wait::at_once).code(), errc::unavailable);
+  d.numbers.stop(errc::io);
+  EXPECT_EQ(d.numbers.next_for(3, wait::at_once).code(), errc::io);
+  EXPECT_EQ(d.numbers.next_for(3, wait::in(std::chrono::hours(1))).code(), errc::io);
+  EXPECT_EQ(d.numbers.next_for(2, wait::at_once)->size(), 2u) << "they were durable";
+}
+
+// In `each` nobody but the callers themselves could notice that there is nothing to wait for.
+TEST(Reservation, InEachAStopEndsEveryCaller) {
+  desk d(0, top + 1, true);
+  d.keeper.serve(d.numbers);
+  EXPECT_EQ(*d.numbers.next(), 0u);
+  d.numbers.stop(errc::io);
+  EXPECT_EQ(d.numbers.next().code(), errc::io);
+  EXPECT_EQ(d.numbers.next_for(1, wait::never).code(), errc::io);
+  EXPECT_EQ(d.numbers.next_for(1, wait::at_once).code(), errc::io);
+  EXPECT_EQ(d.keeper.leads, 1);
+}
+
+// A keeper whose sync lasts until the test lets it end.
+class slow_keeper : public mark_keeper {
+ public:
+  void request(reservation&) noexcept override {}
+  void serve_now(reservation& from) noexcept override {
+    leads.fetch_add(1);
+    while (!finish.load()) std::this_thread::yield();
+    const auto mark = from.demand();
+    from.raise(mark, mark);
+    from.wake();
+  }
+
+  std::atomic<int> leads{0};
+  std::atomic<bool> finish{false};
+};
+
+constexpr int sharers = 4;
+
+// Four callers and one sync that ends when all have come. Returns how often somebody led.
+int leads_of_one_round() {
+  ticket_line tickets;
+  limit_line limits;
+  slow_keeper keeper;
+  reservation numbers(tickets, limits, keeper, top + 1, true);
+  numbers.open();
+
+  std::vector<sequence> got(sharers);
+  std::vector<std::thread> threads;
+  for (auto& mine : got) threads.emplace_back([&] { mine = *numbers.next(); });
+  while (tickets.next.load() != sharers || keeper.leads.load() == 0) std::this_thread::yield();
+  EXPECT_EQ(numbers.next_for(1, wait::at_once).code(), errc::unavailable) << "another one leads";
+  EXPECT_EQ(numbers.next_for(1, wait::in(std::chrono::nanoseconds(1))).code(), errc::timeout);
+  EXPECT_EQ(tickets.next.load(), sharers) << "a refused call took a number";
+  keeper.finish.store(true);
+  for (auto& each : threads) each.join();
+
+  std::sort(got.begin(), got.end());
+  for (sequence s = 0; s < sharers; ++s) EXPECT_EQ(got[s], s);
+  EXPECT_GE(numbers.durable(), sequence{sharers});
+  return keeper.leads.load();
+}
+
+TEST(Reservation, InEachThoseWhoWaitShareOneSync) {
+  constexpr int rounds = 20;
+  int leads = 0;
+  for (int i = 0; i < rounds; ++i) leads += leads_of_one_round();
+  EXPECT_LT(leads, rounds * sharers) << "everybody synced for itself, every time";
+}
+
+// Any mix of calls and marks against a model that keeps two numbers.
+TEST(Reservation, AnyMixOfCallsAndMarksKeepsTheOrder) {
+  const char* asked = std::getenv("SEQUENCER_SEED");
+  const auto seed = asked == nullptr ? std::random_device{}() : std::strtoull(asked, nullptr, 10);
+  SCOPED_TRACE("SEQUENCER_SEED=" + std::to_string(seed));
+  std::mt19937_64 random(seed);
+  desk d(0);
+  sequence next = 0;
+  sequence hard = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    const auto n = 1 + random() % 5;
+    if (random() % 3 == 0) {
+      hard += random() % 8;
+      d.numbers.demand();
+      d.numbers.raise(hard, random() % (hard + 2));
+    } else if (random() % 2 == 0 && next < hard) {
+      ASSERT_EQ(*d.numbers.next(), next++);
+    } else {
+      const auto got = d.numbers.next_for(n, wait::at_once);
+      ASSERT_EQ(static_cast<bool>(got), next + n <= hard);
+      if (!got) continue;
+      ASSERT_EQ(got->first, next);
+      next += n;
+      ASSERT_EQ(got->last, next);
+    }
+    ASSERT_EQ(d.numbers.position(), next);
+    ASSERT_EQ(d.tickets.limit.load(), hard);
+  }
+  EXPECT_EQ(d.numbers.close(), next);
 }
 
 }  // namespace
