@@ -55,15 +55,17 @@ class block_cache {
   // be made answers `unavailable`, in a forked child `closed`.
   handle local() { return handle(state_); }
 
-  // Tails that did not go back to the source.
+  // Tails that did not go back to the source; in a forked child none.
   // Threads: any. Progress: blocking (a mutex), allocates.
   std::vector<hole> holes() const {
+    if (!state_->in_owner_process()) return {};
     const std::lock_guard held(state_->guard);
     return state_->ledger.holes();
   }
 
-  // Most numbers that handles hold at this moment and could leave unissued.
+  // Most numbers that handles hold at this moment and could leave unissued; in a forked child 0.
   std::uint64_t held_bound() const {
+    if (!state_->in_owner_process()) return 0;
     const std::lock_guard held(state_->guard);
     return state_->in_use * state_->options.max_block * (Source::slow ? 2 : 1);
   }

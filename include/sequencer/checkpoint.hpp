@@ -177,6 +177,8 @@ class durable_sequence {
  private:
   friend class detail::checkpoint_state;
 
+  durable_sequence() = default;
+
   static result<sequence> first(result<range> taken) noexcept {
     return taken ? result<sequence>(taken->first) : result<sequence>(taken.code());
   }
@@ -204,6 +206,8 @@ class durable_blocks {
 
  private:
   friend class detail::checkpoint_state;
+
+  durable_blocks() = default;
 
   std::shared_ptr<cache> cache_;
   std::uint64_t open_epoch_ = 0;
@@ -256,7 +260,8 @@ class checkpoint {
   result<void> close();
 
   // Makes a copied, restored or damaged file usable again: a new uuid, and no sequence continues
-  // below `floor`. Nobody may have it open. `lost_pages` of its sentences are returned.
+  // below `floor`. Nobody may have it open. Returns a sentence for each page that was damaged; what
+  // only such pages named is gone. The open epoch jumps by 65,536.
   static result<std::vector<std::string>> adopt(std::string path, sequencer::sequence floor,
                                                 checkpoint_options options = {});
 

@@ -14,6 +14,12 @@ namespace sequencer::detail {
 
 using namespace format;
 
+namespace {
+
+constexpr std::uint64_t epochs_skipped = std::uint64_t{1} << 16;
+
+}  // namespace
+
 file_image checkpoint_state::image_of_file() {
   file_image image;
   image.header = pages_.file_header();
@@ -59,12 +65,17 @@ result<std::vector<std::string>> checkpoint_state::adopt(std::string path, seque
   state.raise_to_floor(floor);
   state.encode_ledger();
   auto image = state.image_of_file();
-  image.header.open_epoch += 2;
+  // Above what an original could have reached since this copy was made, within reason.
+  image.header.open_epoch += epochs_skipped;
   image.header.floor = std::max<sequence>(image.header.floor, floor);
   image.header.flags = closed_cleanly;
   image.header.open_nonce = {};
   system.random(image.header.open_nonce.data(), image.header.open_nonce.size());
-  if (auto written = write_new_file(system, path, image, true); !written) {
+  const auto target = system.real_path(path.c_str());
+  if (target.empty()) {
+    return system_failure(errno, path, "resolving the path", "check its directories");
+  }
+  if (auto written = write_new_file(system, target, image, true); !written) {
     return written.failure();
   }
   return state.pages_.findings();
@@ -107,14 +118,16 @@ void checkpoint_state::raise_to_floor(sequence floor) {
     const bool damaged = pages_.records(place / records_per_page).one_damaged;
     const bool exact = (of.flags & clean) != 0 && !damaged;
     const auto known = exact ? of.next : of.settled;
+    const auto counted = exact ? of.next : std::min(of.next, of.mark);
     const auto reached = exact ? of.next : of.mark + (damaged ? of.max_step : 0);
     const auto beyond = static_cast<sequence>(of.maximum) + 1;
     const auto next = std::min(std::max(reached, floor), beyond);
     if (next > known) {
-      add_hole(of.id, {{known, next}, next - known, pages_.file_header().open_epoch,
+      add_hole(of.id, {{known, next}, std::min(next - known, next - counted + of.held), pages_.file_header().open_epoch,
                        loss::adopted, false, false});
     }
     of.mark = of.settled = of.next = next;
+    of.held = 0;
     of.flags |= clean;
     of.boot_tag = tag;
   }

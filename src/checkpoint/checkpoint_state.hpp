@@ -60,6 +60,7 @@ struct open_sequence {
   std::mutex refill;
   std::vector<holder_line*> holders;  // by the cache's holder number
   std::vector<std::pair<range, holder_line*>> tails;  // unordered: to be handed out again
+  std::vector<holder_line*> spent;  // lines whose tail was; free again
 };
 
 // Where callers shall ask for more: when half of what is left below the mark is used.
@@ -187,6 +188,7 @@ class checkpoint_state final : public mark_keeper,
   std::vector<raise> plan_all(const std::vector<open_sequence*>& asking) noexcept;
   std::optional<sequence> plan(open_sequence& of) noexcept;
   void adapt_window(open_sequence& of, sequence position) noexcept;
+  static void follow_callers(open_sequence& of, std::uint64_t step) noexcept;
   errc widen_steps(const std::vector<raise>& raises) noexcept;
   void note_mark(open_sequence& of, sequence mark) noexcept;
   void count_lag(open_sequence& of) noexcept;
@@ -197,7 +199,9 @@ class checkpoint_state final : public mark_keeper,
   void ledger_is_written() noexcept;
   void fail(errc why, const std::string& sentence) noexcept;
   void publish_figures() noexcept;
-  sequence settled(open_sequence& of) noexcept;
+  template <class Visit>
+  void visit_blocks(open_sequence& of, Visit visit) noexcept;
+  void note_progress(open_sequence& of, format::record& to) noexcept;
   page_store::pair& pair_of(std::size_t place) noexcept {
     return pages_.records(place / format::records_per_page);
   }
@@ -208,6 +212,7 @@ class checkpoint_state final : public mark_keeper,
   result<range> carve(open_sequence& from, holder_line& to, std::uint64_t n) noexcept;
   bool put_back_on_top(open_sequence& from, holder_line& line, range tail) noexcept;
   void set_intent(open_sequence& of, const holder_line& line, int kind, range moved) noexcept;
+  static void clear_intent(open_sequence& of) noexcept;
 
   // closing.cpp; commit_ held
   void stop_blocks(open_sequence& of);
@@ -218,7 +223,8 @@ class checkpoint_state final : public mark_keeper,
   void add_hole(std::uint64_t id, const hole& lost);
   void load_ledger();
   void encode_ledger();  // into the pages' images
-  std::vector<hole> holes_of(std::uint64_t id) const;
+  errc make_room() noexcept;
+  std::vector<hole> holes_of(const format::record& of) const;
 
   error fatal(errc code) const;
 
@@ -231,8 +237,7 @@ class checkpoint_state final : public mark_keeper,
   file_lock file_;
   page_store pages_;
   std::uint64_t open_epoch_ = 0;
-  std::uint64_t device_ = 0;
-  std::uint64_t inode_ = 0;
+  struct ::stat identity_ {};
   live_region live_;
   bool live_trusted_ = false;  // it was there when this process opened the file
   std::unordered_multimap<std::uint64_t, std::size_t> live_blocks_;  // record id -> holder line

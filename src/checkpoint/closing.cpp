@@ -88,15 +88,14 @@ result<void> checkpoint_state::close() {
     finish_record(each);
   }
   if (failed_ == errc{}) {
-    auto& header = pages_.file_header();
-    header.flags |= closed_cleanly;
-    page_list pages{&pages_.header()};
+    auto pages = finish_untouched();
     for (auto& each : open_) pages.push_back(&pair_of(each.place));
-    const auto untouched = finish_untouched();
-    pages.insert(pages.end(), untouched.begin(), untouched.end());
     write_ledger();
     add_ledger(pages);
     write(std::move(pages), false);
+    // The flag says that all the rest is on stable storage, so it is written when that is true.
+    pages_.file_header().flags |= closed_cleanly;
+    write({&pages_.header()}, false);
   }
   for (auto& each : open_) each.numbers.wake();
   if (failed_ == errc{}) live_.discard();
@@ -135,6 +134,7 @@ checkpoint_state::page_list checkpoint_state::finish_untouched() {
     if (!to.from_live) continue;
     for (const auto& lost : to.lost) add_hole(of.id, lost);
     of.mark = of.settled = of.next = to.next;
+    of.held = 0;
     of.flags |= clean;
     changed.push_back(&pair_of(place));
   }
@@ -145,6 +145,7 @@ void checkpoint_state::finish_record(open_sequence& of) {
   const auto final = of.numbers.close();
   auto& to = pages_.record_at(of.place);
   to.mark = to.next = to.settled = final;
+  to.held = 0;
   to.flags |= clean;
   to.window = of.window;
   to.boot_tag = boot_tag_;

@@ -17,7 +17,6 @@ namespace {
 
 constexpr std::uint64_t smallest_window = 1024;      // numbers
 constexpr std::int64_t window_aim_ns = 100'000'000;  // a reservation should last about this long
-constexpr std::uint64_t shared_step = 4096;          // numbers one sync of `each` may cover
 
 std::uint64_t now_ns(os& system) { return static_cast<std::uint64_t>(system.steady_ns()); }
 
@@ -123,7 +122,16 @@ std::optional<sequence> checkpoint_state::plan(open_sequence& of) noexcept {
   }
   mark = std::min({mark, position + half_gap, hard + half_gap, of.numbers.beyond()});
   if (mark <= hard) return std::nullopt;
+  if (of.how == durability::each) follow_callers(of, mark - hard);
   return mark;
+}
+
+// In `each` the window is the most numbers that one sync covered lately: as many calls as were in
+// flight. It is what the next copy may step, so a torn page costs no more than that.
+void checkpoint_state::follow_callers(open_sequence& of, std::uint64_t step) noexcept {
+  of.window = std::max(step, of.window - of.window / 64);
+  // relaxed: a figure for onlookers.
+  of.tickets.window.store(of.window, relaxed);
 }
 
 // Aims at window_aim_ns a reservation and at eight syncs' worth; at most four times the last one.
@@ -165,23 +173,24 @@ void checkpoint_state::note_mark(open_sequence& of, sequence mark) noexcept {
   auto& to = pages_.record_at(of.place);
   const auto half_gap = of.max_gap / 2;
   to.mark = mark;
-  to.settled = std::max(to.settled, settled(of));
-  to.next = to.settled;
+  note_progress(of, to);
   to.flags = static_cast<std::uint8_t>(to.flags & ~clean);
   to.window = of.window;
-  to.max_step = of.how == durability::each ? std::min(half_gap, shared_step)
-                                           : std::min(half_gap, of.window * 4);
+  const auto growth = of.how == durability::each ? 1u : 4u;
+  to.max_step = std::min(half_gap, of.window * growth);
   to.boot_tag = boot_tag_;
 }
 
-// Every number below was issued or is listed as a hole in the file.
-sequence checkpoint_state::settled(open_sequence& of) noexcept {
+// Calls visit(next, last) for every block of which numbers may be unissued: those of handles, and
+// tails whose hole is on its way to the file. A position read here may be old, so a lower one.
+template <class Visit>
+void checkpoint_state::visit_blocks(open_sequence& of, Visit visit) noexcept {
   const std::lock_guard held(of.refill);
-  auto lowest = of.numbers.position();
   const auto look_at = [&](const holder_line& line) {
-    // relaxed: an old position is a lower one, which is the safe side.
+    // relaxed: old is the safe side.
     const auto next = line.next.load(relaxed);
-    if (next < line.last.load(relaxed)) lowest = std::min(lowest, next);  // relaxed: as above
+    const auto last = line.last.load(relaxed);  // relaxed: as above
+    if (next < last) visit(next, last);
   };
   for (const auto* each : of.holders) {
     if (each != nullptr) look_at(*each);
@@ -192,7 +201,20 @@ sequence checkpoint_state::settled(open_sequence& of) noexcept {
     // relaxed: set and cleared under the commit lock.
     if (each->id.load(relaxed) == id) look_at(*each);
   }
-  return lowest;
+}
+
+// What the record says for the case that nobody can ask the live region: every number below
+// `settled` was issued or is listed; `held` of those below `next` may be missing.
+void checkpoint_state::note_progress(open_sequence& of, record& to) noexcept {
+  const auto position = of.numbers.position();
+  auto lowest = position;
+  to.held = 0;
+  visit_blocks(of, [&](sequence next, sequence last) {
+    lowest = std::min(lowest, next);
+    to.held += last - next;
+  });
+  to.settled = std::max(to.settled, lowest);
+  to.next = std::max(to.settled, position);
 }
 
 void checkpoint_state::count_lag(open_sequence& of) noexcept {
@@ -214,7 +236,7 @@ errc checkpoint_state::check_identity() noexcept {
   if (system_.fstat(file_.fd(), &here) != 0) {
     fail(errc::io, system_failure(errno, path_, "asking for the state of the open file",
                                   "check the device").text);
-  } else if (here.st_nlink == 0 || system_.stat(real_path_.c_str(), &there) != 0) {
+  } else if (system_.stat(real_path_.c_str(), &there) != 0) {
     fail(errc::fenced, path_ + ": the file was unlinked or renamed while open; issuing stopped "
                                "below the last durable mark: put it back and open it again");
   } else if (there.st_ino != here.st_ino || there.st_dev != here.st_dev) {

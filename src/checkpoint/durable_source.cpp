@@ -28,6 +28,9 @@ holder_line* checkpoint_state::assign_line(open_sequence& from, std::uint32_t ho
   if (!in_owner_process()) return nullptr;
   const std::lock_guard held(commit_);
   if (closed_) return nullptr;
+  const std::lock_guard refill(from.refill);
+  free_holders_.insert(free_holders_.end(), from.spent.begin(), from.spent.end());
+  from.spent.clear();
   if (free_holders_.empty() && !ended_holders_.empty() && failed_ == errc{}) write_ledger();
   if (free_holders_.empty()) {
     if (!live_) {
@@ -44,7 +47,6 @@ holder_line* checkpoint_state::assign_line(open_sequence& from, std::uint32_t ho
   line->next.store(0, relaxed);
   line->last.store(0, relaxed);  // relaxed: as above
   line->id.store(pages_.record_at(from.place).id, relaxed);  // relaxed: as above
-  const std::lock_guard refill(from.refill);
   if (from.holders.size() <= holder) from.holders.resize(holder + 1);
   return from.holders[holder] = line;
 }
@@ -60,6 +62,12 @@ void checkpoint_state::set_intent(open_sequence& of, const holder_line& line, in
   of.tickets.intent.store(intent.encode(), release);
 }
 
+// The word alone goes: a kill must never find it beside another range.
+void checkpoint_state::clear_intent(open_sequence& of) noexcept {
+  // order: intent-cleared -> intent-seen: the holder's line
+  of.tickets.intent.store(block_intent{}.encode(), release);
+}
+
 result<range> checkpoint_state::carve(open_sequence& from, holder_line& to,
                                       std::uint64_t n) noexcept {
   // relaxed: moves under the refill lock only.
@@ -71,7 +79,7 @@ result<range> checkpoint_state::carve(open_sequence& from, holder_line& to,
     to.next.store(taken->first, relaxed);
     to.last.store(taken->last, relaxed);  // relaxed: as above
   }
-  set_intent(from, to, block_intent::none, {});
+  clear_intent(from);
   return taken;
 }
 
@@ -90,7 +98,8 @@ std::optional<range> checkpoint_state::reuse_tail(open_sequence& from,
   to.last.store(numbers.first, relaxed);
   to.next.store(numbers.first, relaxed);  // relaxed: as above
   to.last.store(numbers.last, relaxed);   // relaxed: as above
-  line->last.store(0, relaxed);           // relaxed: as above
+  line->id.store(0, relaxed);             // relaxed: as above
+  from.spent.push_back(line);
   from.tails.erase(found);
   return numbers;
 }
@@ -129,7 +138,7 @@ bool checkpoint_state::put_back_on_top(open_sequence& from, holder_line& line,
                                                               relaxed);  // relaxed: as above
   // relaxed: the intent covers it until it is cleared.
   if (back) line.last.store(0, relaxed);
-  set_intent(from, line, block_intent::none, {});
+  clear_intent(from);
   return back;
 }
 

@@ -61,6 +61,7 @@ struct file_header {
   std::int64_t opened_ns;
   std::uint64_t owner_pid;   // of the last opener
   std::uint64_t flags;       // header_flag
+  std::int64_t born_ns;      // birth time of the inode; 0 where the file system has none
 };
 
 enum header_flag : std::uint64_t {
@@ -86,7 +87,8 @@ struct record {
   std::uint8_t durability;
   std::uint8_t flags;
   std::uint8_t name_bytes;
-  std::uint8_t reserved0[3];
+  std::uint8_t folded_why;   // loss
+  std::uint8_t reserved0[2];
   std::uint64_t id;          // random, never reused; ties a live region's entry to this record
   std::int64_t start;
   std::int64_t increment;    // version 1 writes 1
@@ -100,10 +102,14 @@ struct record {
   std::uint64_t mark;        // high water: no number at or above it was issued under this copy
   std::uint64_t max_step;    // the next copy's mark is at most mark + max_step
   std::uint64_t settled;     // every number below was issued or is in the ledger
-  std::uint64_t next;        // first number never issued; exact when clean
+  std::uint64_t next;        // clean: first number never issued. Else the counter when written
   std::uint64_t boot_tag;    // hash of the boot that wrote the mark
   std::uint64_t window;      // reservation in force, a first guess for the next open
-  std::uint8_t reserved1[48];
+  std::uint64_t held;        // unclean block mode: unissued numbers below `next` in handles
+  std::uint64_t folded_first;  // holes that the ledger had no room for, as one that is `merged`
+  std::uint64_t folded_last;
+  std::uint64_t folded_lost;
+  std::uint8_t reserved1[16];
   std::array<char, inline_name_bytes> name;
 };
 

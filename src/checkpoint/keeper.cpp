@@ -6,7 +6,6 @@
 #include <signal.h>
 
 #include <cerrno>
-#include <new>
 #include <utility>
 
 namespace sequencer::detail {
@@ -29,13 +28,22 @@ int keeper::start(const std::string& name, int cpu, std::function<bool()> serve)
   sigset_t before;
   ::sigfillset(&all);
   ::pthread_sigmask(SIG_SETMASK, &all, &before);
-  thread_ = std::thread([this, name, cpu, serve = std::move(serve)] {
-    ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());
-    if (cpu >= 0) report_pinning(pin(cpu));
-    run(serve);
-  });
+  name_ = name.substr(0, 15);
+  cpu_ = cpu;
+  serve_ = std::move(serve);
+  const int bad = ::pthread_create(&thread_, nullptr, &keeper::enter, this);
   ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  running_ = bad == 0;
+  if (bad != 0) return bad;
   return cpu < 0 ? 0 : pinning_outcome();
+}
+
+void* keeper::enter(void* self) {
+  auto& mine = *static_cast<keeper*>(self);
+  ::pthread_setname_np(::pthread_self(), mine.name_.c_str());
+  if (mine.cpu_ >= 0) mine.report_pinning(pin(mine.cpu_));
+  mine.run(mine.serve_);
+  return nullptr;
 }
 
 void keeper::report_pinning(int outcome) noexcept {
@@ -72,16 +80,14 @@ void keeper::kick() noexcept {
 }
 
 void keeper::stop() noexcept {
-  if (!thread_.joinable()) return;
+  if (!running_) return;
   // order: keeper-stop -> keeper-stop-seen: nothing
   stopping_.store(true, release);
   woken_.wake();
-  thread_.join();
+  ::pthread_join(thread_, nullptr);
+  running_ = false;
 }
 
-void keeper::abandon() noexcept {
-  // The thread object describes a thread of the parent: joining or detaching it would be wrong.
-  new (&thread_) std::thread;
-}
+void keeper::abandon() noexcept { running_ = false; }
 
 }  // namespace sequencer::detail

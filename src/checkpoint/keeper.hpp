@@ -1,9 +1,10 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <pthread.h>
+
 #include <functional>
 #include <string>
-#include <thread>
 
 #include <sequencer/detail/atomic.hpp>
 #include <sequencer/wait.hpp>
@@ -23,7 +24,7 @@ class keeper {
   void kick() noexcept;
   // Ends the thread after the round it is in. Idempotent; not from the thread itself.
   void stop() noexcept;
-  bool running() const noexcept { return thread_.joinable(); }
+  bool running() const noexcept { return running_; }
   // In a forked child there is no thread to join.
   void abandon() noexcept;
 
@@ -32,7 +33,14 @@ class keeper {
   void report_pinning(int outcome) noexcept;
   int pinning_outcome() noexcept;
 
-  std::thread thread_;
+  static void* enter(void* self);
+
+  // Not std::thread, which throws where the process may have no further one.
+  pthread_t thread_{};
+  bool running_ = false;
+  std::string name_;
+  int cpu_ = -1;
+  std::function<bool()> serve_;
   atomic<int> pinned_{-1};
   wait::park started_;
   atomic<bool> kicked_{false};

@@ -42,6 +42,24 @@ hole decode(const ledger_entry& from) {
 
 }  // namespace
 
+std::optional<hole> folded_hole(const record& of) noexcept {
+  if (of.folded_lost == 0) return std::nullopt;
+  return hole{{of.folded_first, of.folded_last}, of.folded_lost, 0,
+              static_cast<loss>(of.folded_why), false, true};
+}
+
+void fold_hole(record& into, const hole& lost) noexcept {
+  const bool first_one = into.folded_lost == 0;
+  const auto first = first_one ? lost.numbers.first
+                               : std::min<sequence>(into.folded_first, lost.numbers.first);
+  const auto last = first_one ? lost.numbers.last
+                              : std::max<sequence>(into.folded_last, lost.numbers.last);
+  into.folded_lost = std::min(last - first, into.folded_lost + lost.lost);
+  into.folded_first = first;
+  into.folded_last = last;
+  into.folded_why = static_cast<std::uint8_t>(lost.why);
+}
+
 std::vector<std::pair<std::uint64_t, hole>> decode_ledger(page_store& pages) {
   std::vector<std::pair<std::uint64_t, hole>> all;
   for (std::size_t index = 0; index < ledger_pages; ++index) {
@@ -68,15 +86,20 @@ void checkpoint_state::add_hole(std::uint64_t id, const hole& lost) {
   ledger_changed_ = true;
 }
 
-std::vector<hole> checkpoint_state::holes_of(std::uint64_t id) const {
+std::vector<hole> checkpoint_state::holes_of(const record& of) const {
+  std::vector<hole> all;
+  if (const auto folded = folded_hole(of)) all.push_back(*folded);
   for (const auto& each : ledgers_) {
-    if (each.id == id) return each.holes.holes();
+    if (each.id != of.id) continue;
+    all.insert(all.end(), each.holes.holes().begin(), each.holes.holes().end());
   }
-  return {};
+  return all;
 }
 
-// The file has room for ledger_capacity entries over all sequences: who has most gives way.
-void checkpoint_state::encode_ledger() {
+// The file has room for ledger_capacity entries over all sequences: who has most gives way, and
+// where all have one left, the first ones fold theirs into their own records. Those are durable
+// before the ledger lets go of them.
+errc checkpoint_state::make_room() noexcept {
   std::size_t total = 0;
   for (const auto& each : ledgers_) total += each.holes.holes().size();
   while (total > ledger_capacity) {
@@ -87,6 +110,28 @@ void checkpoint_state::encode_ledger() {
     if (!largest.holes.shrink()) break;
     --total;
   }
+  if (total <= ledger_capacity) return {};
+  constexpr std::size_t folded_at_once = 32;
+  const auto leaving = std::min(ledgers_.size(), total - ledger_capacity + folded_at_once);
+  page_list pages;
+  for_each_record(pages_, [&](std::size_t place, const record& of) {
+    for (std::size_t i = 0; i < leaving; ++i) {
+      if (ledgers_[i].id != of.id) continue;
+      for (const auto& lost : ledgers_[i].holes.holes()) {
+        fold_hole(pages_.record_at(place), lost);
+      }
+      pages.push_back(&pair_of(place));
+    }
+  });
+  const auto written = write(std::move(pages), false);
+  if (written == errc{}) {
+    ledgers_.erase(ledgers_.begin(), ledgers_.begin() + static_cast<std::ptrdiff_t>(leaving));
+  }
+  return written;
+}
+
+void checkpoint_state::encode_ledger() {
+  if (make_room() != errc{}) return;
   std::vector<ledger_entry> entries;
   for (const auto& each : ledgers_) {
     for (const auto& lost : each.holes.holes()) entries.push_back(encode(each.id, lost));

@@ -103,6 +103,12 @@ result<void> write_new_file(os& system, const std::string& path, file_image& ima
   header.byte_order = byte_order_mark;
   header.device = identity.st_dev;
   header.inode = identity.st_ino;
+  header.born_ns = system.birth_ns(draft.fd());
+  struct ::stat replaced {};
+  if (replace && system.stat(path.c_str(), &replaced) == 0 &&
+      system.make_like(draft.fd(), replaced) != 0) {
+    return trouble(errno, "giving the new file the owner and mode of the old one");
+  }
   header.pairs = image.records.size();
   if (header.created_ns == 0) header.created_ns = system.wall_ns();
   const auto bytes = static_cast<off_t>(file_bytes(image.records.size()));

@@ -64,6 +64,16 @@ class posix_os final : public os {
   int fsync(int fd) override { return ::fsync(fd); }
   int fstat(int fd, struct ::stat* to) override { return ::fstat(fd, to); }
   int stat(const char* path, struct ::stat* to) override { return ::stat(path, to); }
+  std::int64_t birth_ns(int fd) override {
+    struct ::statx found {};
+    if (::statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &found) != 0) return 0;
+    if ((found.stx_mask & STATX_BTIME) == 0) return 0;
+    return found.stx_btime.tv_sec * std::int64_t{1'000'000'000} + found.stx_btime.tv_nsec;
+  }
+  int make_like(int fd, const struct ::stat& other) override {
+    if (::fchown(fd, other.st_uid, other.st_gid) != 0) return -1;
+    return ::fchmod(fd, other.st_mode & 07777);
+  }
   int fstatfs(int fd, struct ::statfs* to) override { return ::fstatfs(fd, to); }
   int link(const char* from, const char* to) override { return ::link(from, to); }
   int unlink(const char* path) override { return ::unlink(path); }

@@ -27,6 +27,10 @@ class os {
   virtual int fsync(int fd) = 0;
   virtual int fstat(int fd, struct ::stat* to) = 0;
   virtual int stat(const char* path, struct ::stat* to) = 0;
+  // Birth time of the inode, wall clock; 0 where the file system keeps none.
+  virtual std::int64_t birth_ns(int) { return 0; }
+  // Gives the open file the owner and mode of another one.
+  virtual int make_like(int, const struct ::stat&) { return 0; }
   virtual int fstatfs(int fd, struct ::statfs* to) = 0;
   virtual int link(const char* from, const char* to) = 0;
   virtual int unlink(const char* path) = 0;

@@ -231,8 +231,10 @@ result<void> page_store::load_rest(std::uint64_t length) {
                        "above every number ever issued");
   }
   constexpr std::size_t pairs_per_read = 64;
-  const auto buffer = std::make_unique<page[]>(2 * pairs_per_read);
   const std::uint64_t all = ledger_pages + wanted;
+  // Not cleared: touching every page of it would cost more than reading a small file.
+  const auto buffer =
+      std::make_unique_for_overwrite<page[]>(2 * std::min<std::uint64_t>(pairs_per_read, all));
   for (std::uint64_t at = 0; at < all; at += pairs_per_read) {
     const auto now = std::min<std::uint64_t>(pairs_per_read, all - at);
     const auto from = offset_of(page_kind::ledger, static_cast<std::uint32_t>(at), 0);

@@ -34,6 +34,10 @@ sequence_status describe_record(page_store& pages, std::size_t place);
 // Holes as the file's ledger has them, with the id of their sequence.
 std::vector<std::pair<std::uint64_t, hole>> decode_ledger(page_store& pages);
 
+// The hole that a record keeps of those the ledger had no room for; and one more of them.
+std::optional<hole> folded_hole(const format::record& of) noexcept;
+void fold_hole(format::record& into, const hole& lost) noexcept;
+
 checkpoint_metrics read_figures(const live_figures& from) noexcept;
 
 // Calls visit(place, record) for every sequence.

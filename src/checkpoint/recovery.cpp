@@ -10,6 +10,7 @@
 #include "checkpoint_state.hpp"
 #include "crc32c.hpp"
 #include "failure.hpp"
+#include "identity.hpp"
 #include "new_file.hpp"
 #include "storage.hpp"
 
@@ -53,9 +54,9 @@ result<std::shared_ptr<checkpoint_state>> checkpoint_state::open(std::string pat
                                         [state = made.get()] { return state->tend(); });
     if (bad != 0) {
       return system_failure(bad, path,
-                            "pinning the keeper to CPU " +
-                                std::to_string(made->options_.keeper_cpu),
-                            "name a CPU that this process may use");
+                            "starting the keeper thread (CPU " +
+                                std::to_string(made->options_.keeper_cpu) + ")",
+                            "name a CPU that this process may use, or raise its thread limit");
     }
   }
   return made;
@@ -100,8 +101,7 @@ result<void> checkpoint_state::take_lock() {
   if (system_.fstat(file_.fd(), &here) != 0) {
     return system_failure(errno, path_, "asking for its state", "check the device");
   }
-  device_ = here.st_dev;
-  inode_ = here.st_ino;
+  identity_ = here;
   if (auto header = pages_.load_header(); !header) return header;
   return pages_.load_rest(static_cast<std::uint64_t>(here.st_size));
 }
@@ -118,19 +118,11 @@ result<void> checkpoint_state::check_owner_identity() {
     return failure(errc::version, path_, "at byte 128: unknown byte order mark");
   }
   const bool same_boot = boot_id_ == header.boot_id.data();
-  const bool same_file =
-      header.inode == inode_ && (!same_boot || header.device == device_);
-  if (header.flags & backup_copy) {
+  const auto trouble = identity_trouble(system_, file_.fd(), identity_, header, same_boot);
+  if (!trouble.empty()) {
     return failure(errc::fenced, path_,
-                   "is a backup copy; run `sequencer adopt` with a floor above every number that "
-                   "was issued since it was made");
-  }
-  if (!same_file) {
-    return failure(errc::fenced, path_,
-                   "was copied or restored: its inode is " + std::to_string(inode_) +
-                       ", its header says " + std::to_string(header.inode) +
-                       "; the original may still run: run `sequencer adopt` with a floor above "
-                       "every number ever issued");
+                   trouble + "; the original may still run: run `sequencer adopt` with a floor "
+                             "above every number ever issued");
   }
   // A dead owner's last write may be unsynced, and the copy we replace next may be the only
   // durable one.
@@ -150,7 +142,7 @@ result<void> checkpoint_state::attach_live_region() {
     return {};
   }
   const auto& header = pages_.file_header();
-  const live_identity identity{pages_.header().image->header.uuid, device_, inode_, boot_id_,
+  const live_identity identity{pages_.header().image->header.uuid, identity_.st_dev, identity_.st_ino, boot_id_,
                                header.open_epoch, header.open_nonce};
   auto found = live_region::finding::none;
   auto attached = live_region::attach(system_, options_.live_directory, identity, found);
@@ -203,7 +195,7 @@ result<void> checkpoint_state::begin_epoch() {
   header.open_nonce = next_nonce_;
   header.boot_id = {};
   std::copy(boot_id_.begin(), boot_id_.end(), header.boot_id.begin());
-  header.device = device_;
+  header.device = identity_.st_dev;
   header.opened_ns = system_.wall_ns();
   header.owner_pid = static_cast<std::uint64_t>(::getpid());
   header.flags &= ~std::uint64_t{closed_cleanly};
@@ -264,7 +256,8 @@ checkpoint_state::continuation checkpoint_state::resolve(std::size_t place) {
   to.next = std::min(to.next, static_cast<sequence>(of.maximum) + 1);
   const range unknown{of.settled, to.next};
   if (!unknown.empty()) {
-    to.lost.push_back({unknown, unknown.size(), pages_.file_header().open_epoch,
+    const auto most = to.next - std::min<sequence>(of.next, to.next) + of.held;
+    to.lost.push_back({unknown, std::min(unknown.size(), most), pages_.file_header().open_epoch,
                        damaged ? loss::rotten_copy : loss::crashed, false, false});
   }
   return to;
@@ -330,6 +323,7 @@ result<void> checkpoint_state::repair_pair(std::size_t index) {
   for (const auto& [place, next] : continued) {
     auto& of = pages_.record_at(place);
     of.mark = of.settled = of.next = next;
+    of.held = 0;
     of.flags |= clean;
   }
   if (write({&pages_.records(index)}, false) != errc{}) return fatal(failed_);

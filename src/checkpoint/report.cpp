@@ -8,6 +8,7 @@
 
 #include "checkpoint_state.hpp"
 #include "failure.hpp"
+#include "identity.hpp"
 #include "live_region.hpp"
 #include "page_store.hpp"
 #include "records.hpp"
@@ -58,6 +59,9 @@ void describe_header(page_store& pages, checkpoint_report& to) {
 void describe_holes(page_store& pages, checkpoint_report& to) {
   const auto ledger = decode_ledger(pages);
   for_each_record(pages, [&](std::size_t place, const record& of) {
+    if (const auto folded = folded_hole(of)) {
+      to.holes.emplace_back(record_name(pages, place), *folded);
+    }
     for (const auto& [id, lost] : ledger) {
       if (id == of.id) to.holes.emplace_back(record_name(pages, place), lost);
     }
@@ -106,21 +110,16 @@ void add_live(os& system, const checkpoint_options& options, const struct ::stat
   });
 }
 
-void judge_identity(os& system, const struct ::stat& file, page_store& pages,
+void judge_identity(os& system, int fd, const struct ::stat& file, page_store& pages,
                     checkpoint_report& to) {
   const auto& header = pages.file_header();
-  const bool same_boot = to.boot_id == system.boot_id();
   if (header.byte_order != byte_order_mark) {
     refuse(to, "at byte 128: unknown byte order mark");
-  } else if (to.backup) {
-    refuse(to, "is a backup copy: it opens after `sequencer adopt`");
-  } else if (header.inode != file.st_ino) {
-    refuse(to, "was copied or restored (inode " + std::to_string(file.st_ino) +
-                   ", header says " + std::to_string(header.inode) +
-                   "): it opens after `sequencer adopt`");
-  } else if (same_boot && header.device != file.st_dev) {
-    refuse(to, "was copied to another device: it opens after `sequencer adopt`");
+    return;
   }
+  const bool same_boot = to.boot_id == system.boot_id();
+  const auto trouble = identity_trouble(system, fd, file, header, same_boot);
+  if (!trouble.empty()) refuse(to, trouble + ": it opens after `sequencer adopt`");
 }
 
 // Marks of durability `memory` hold for one boot; the rest of the file is not concerned.
@@ -137,14 +136,14 @@ void judge_memory_marks(os& system, page_store& pages, checkpoint_report& to) {
 }
 
 // What a readable file says of itself and its sequences.
-void describe(os& system, const checkpoint_options& options, const struct ::stat& file,
+void describe(os& system, const checkpoint_options& options, int fd, const struct ::stat& file,
               page_store& pages, checkpoint_report& to) {
   to.complete = true;
   for_each_record(pages, [&](std::size_t place, const record&) {
     to.sequences.push_back(describe_record(pages, place));
   });
   describe_holes(pages, to);
-  judge_identity(system, file, pages, to);
+  judge_identity(system, fd, file, pages, to);
   judge_memory_marks(system, pages, to);
   add_live(system, options, file, pages, to);
 }
@@ -181,7 +180,7 @@ result<checkpoint_report> inspect_file(std::string path, const checkpoint_option
       return report;
     }
     if (torn) report.state = checkpoint_report::verdict::recoverable;
-    describe(system, options, file, pages, report);
+    describe(system, options, fd, file, pages, report);
     return report;
   }
 }

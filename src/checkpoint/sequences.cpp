@@ -285,6 +285,10 @@ result<open_sequence*> checkpoint_state::prepare(std::size_t place, bool is_unor
   // In this order: should we die in between, a line without its intent reads as a hole.
   forget_live_blocks(of.id);
   auto* tickets = tickets_for(place, to.next);
+  if (tickets == nullptr && live_) {
+    return system_failure(ENOSPC, live_.path(), "backing the counter in the live region",
+                          "make room in the tmpfs");
+  }
   auto* limits = new_limit_line();
   if (tickets == nullptr || limits == nullptr) {
     return system_failure(ENOMEM, path_, "reserving memory for a counter", "free some");
@@ -297,7 +301,8 @@ result<open_sequence*> checkpoint_state::prepare(std::size_t place, bool is_unor
   made.unordered = is_unordered;
   made.how = how;
   made.max_gap = of.max_gap;
-  made.window = std::clamp<std::uint64_t>(of.window, 1, of.max_gap / 2);
+  made.window = how == durability::each ? 1 : std::clamp<std::uint64_t>(of.window, 1,
+                                                                        of.max_gap / 2);
   made.served_at = to.next;
   made.served_ns = system_.steady_ns();
   open_by_place_.emplace(place, &made);
@@ -333,6 +338,7 @@ ticket_line* checkpoint_state::tickets_for(std::size_t place, sequence next) {
     line.id.store(id, release);
     return &line;
   }
+  if (options_.live == live_policy::required) return nullptr;
   auto arena = private_arena::make(sizeof(ticket_line));
   if (!arena) return nullptr;
   auto* line = new (arena.data()) ticket_line;
@@ -360,7 +366,7 @@ result<std::vector<hole>> checkpoint_state::holes(std::string_view name) {
   const std::lock_guard held(commit_);
   const auto place = find(name);
   if (!place) return refuse(path_, name, "there is none of that name");
-  return holes_of(pages_.record_at(*place).id);
+  return holes_of(pages_.record_at(*place));
 }
 
 std::vector<sequence_status> checkpoint_state::list() {

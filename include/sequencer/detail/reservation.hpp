@@ -36,7 +36,7 @@ struct alignas(interference_size) ticket_line {
   atomic<sequence> next{0};
   alignas(interference_size) atomic<sequence> limit{0};
   // Beside the limit, on the keeper's line: figures for onlookers, and block mode's note of the
-  // block that is being handed over (see src/checkpoint/block_record.hpp).
+  // block that is being handed over (see src/checkpoint/block_intent.hpp).
   atomic<std::uint64_t> id{0};      // of the record that this line belongs to; stored last
   atomic<std::uint64_t> waits{0};   // callers that found the keeper late
   atomic<std::uint64_t> rate{0};    // numbers a second over the last reservation
