@@ -123,8 +123,9 @@ void checkpoint_state::raise_to_floor(sequence floor) {
     const auto beyond = static_cast<sequence>(of.maximum) + 1;
     const auto next = std::min(std::max(reached, floor), beyond);
     if (next > known) {
-      add_hole(of.id, {{known, next}, std::min(next - known, next - counted + of.held), pages_.file_header().open_epoch,
-                       loss::adopted, false, false});
+      const auto lost = std::min(next - known, next - counted + of.held);
+      const auto epoch = pages_.file_header().open_epoch;
+      add_hole(of.id, {{known, next}, lost, epoch, loss::adopted, false, false});
     }
     of.mark = of.settled = of.next = next;
     of.held = 0;

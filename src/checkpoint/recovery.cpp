@@ -142,8 +142,12 @@ result<void> checkpoint_state::attach_live_region() {
     return {};
   }
   const auto& header = pages_.file_header();
-  const live_identity identity{pages_.header().image->header.uuid, identity_.st_dev, identity_.st_ino, boot_id_,
-                               header.open_epoch, header.open_nonce};
+  const live_identity identity{pages_.header().image->header.uuid,
+                               identity_.st_dev,
+                               identity_.st_ino,
+                               boot_id_,
+                               header.open_epoch,
+                               header.open_nonce};
   auto found = live_region::finding::none;
   auto attached = live_region::attach(system_, options_.live_directory, identity, found);
   if (attached && found == live_region::finding::newer && !pages_.header().one_damaged) {
@@ -272,7 +276,7 @@ void checkpoint_state::resolve_blocks(const record& of, const ticket_line& ticke
     to.lost.push_back({numbers, numbers.size(), pages_.file_header().open_epoch, loss::killed,
                        true, false});
   };
-  // order: intent-seen <- intent-set: the range of the hand-over
+  // order: intent-seen <- intent-set, intent-cleared: the hand-over's range, the holder's line
   const auto intent = block_intent::decode(tickets.intent.load(acquire));
   // relaxed: the writer is dead, its stores are all there.
   const range moved{tickets.intent_first.load(relaxed), tickets.intent_last.load(relaxed)};
