@@ -78,7 +78,19 @@ result<std::vector<std::string>> checkpoint_state::adopt(std::string path, seque
   if (auto written = write_new_file(system, target, image, true); !written) {
     return written.failure();
   }
+  state.drop_live_region();
   return state.pages_.findings();
+}
+
+// The region of a killed owner of this very file: nobody can come back to it. One that belongs to
+// an original of this copy stays, it may be in use.
+void checkpoint_state::drop_live_region() {
+  const auto& header = pages_.file_header();
+  const live_identity identity{pages_.header().image->header.uuid, identity_.st_dev,
+                               identity_.st_ino, boot_id_, header.open_epoch, header.open_nonce};
+  auto found = live_region::finding::none;
+  auto region = live_region::attach(system_, options_.live_directory, identity, found);
+  if (region && found == live_region::finding::trusted) region->discard();
 }
 
 result<void> checkpoint_state::load_damaged() {
@@ -90,6 +102,7 @@ result<void> checkpoint_state::load_damaged() {
   if (system_.fstat(file_.fd(), &here) != 0) {
     return system_failure(errno, path_, "asking for its state", "check the device");
   }
+  identity_ = here;
   const auto length = static_cast<std::uint64_t>(here.st_size);
   if (auto header = pages_.load_header(); !header) {
     if (header.code() != errc::corrupt) return header;

@@ -152,6 +152,7 @@ class checkpoint_state final : public mark_keeper,
 
   // adoption.cpp; commit_ held
   result<void> load_damaged();
+  void drop_live_region();
   void raise_to_floor(sequence floor);
   file_image image_of_file();
 

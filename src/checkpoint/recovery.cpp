@@ -218,6 +218,7 @@ result<void> checkpoint_state::begin_epoch() {
   if (write(std::move(pages), false) != errc{}) return fatal(failed_);
   if (live_) live_.confirm(open_epoch_, next_nonce_);
   for (auto* each : ready) start(*each);
+  publish_figures();
   return {};
 }
 
