@@ -30,7 +30,7 @@ class desk_keeper : public mark_keeper {
   explicit desk_keeper(sequence window) : window_(window) {}
 
   void request(reservation& from) noexcept override {
-    ++requests;
+    requests.fetch_add(1);
     if (eager) serve(from);
   }
   void serve_now(reservation& from) noexcept override {
@@ -49,7 +49,7 @@ class desk_keeper : public mark_keeper {
 
   bool eager = false;
   sequence durable_mark = 0;
-  int requests = 0;
+  std::atomic<int> requests{0};  // serve() unasked lets a second one in beside the first
   int leads = 0;
 
  private:

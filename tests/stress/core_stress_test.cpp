@@ -281,9 +281,10 @@ class desk : public sequencer::detail::mark_keeper {
   // The keeper's thread, until `enough` numbers were taken; then closes. Returns the final number.
   sequence keep(sequence enough) {
     while (numbers.position() < enough) {
-      wait::await(woken_, [&] { return asked_.exchange(false, std::memory_order_acquire); },
-                  [] { return false; }, wait::in(std::chrono::milliseconds(1)));
-      serve();
+      const auto how = wait::await(
+          woken_, [&] { return asked_.exchange(false, std::memory_order_acquire); },
+          [] { return false; }, wait::in(std::chrono::milliseconds(1)));
+      if (how == wait::outcome::ready) serve();
     }
     const std::lock_guard held(one_keeper_);
     return numbers.close();

@@ -154,6 +154,7 @@ class reservation {
 
   // Begins to serve a request: later ones are queued again, over the same link. Returns the least
   // mark that satisfies everybody who asked before; never above beyond().
+  // Only for a request that request() has delivered, or from serve_now(): it lets the next one in.
   sequence demand() noexcept {
     // order: request-served <-> request-made: the numbers taken before it; the link is free
     pending_.exchange(false, acq_rel);
