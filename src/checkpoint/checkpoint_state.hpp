@@ -171,6 +171,7 @@ class checkpoint_state final : public mark_keeper,
     std::vector<hole> lost;
   };
   continuation resolve(std::size_t place);
+  void settle_holes(const format::record& of, const continuation& to);  // ledger.cpp
   void resolve_blocks(const format::record& of, const ticket_line& tickets, continuation& to);
   result<open_sequence*> prepare(std::size_t place, bool unordered);
   void start(open_sequence& of) noexcept;

@@ -132,7 +132,7 @@ checkpoint_state::page_list checkpoint_state::finish_untouched() {
     if ((of.flags & clean) != 0) continue;  // mended along with its page
     const auto to = resolve(place);
     if (!to.from_live) continue;
-    for (const auto& lost : to.lost) add_hole(of.id, lost);
+    settle_holes(of, to);
     of.mark = of.settled = of.next = to.next;
     of.held = 0;
     of.flags |= clean;

@@ -72,6 +72,16 @@ std::vector<std::pair<std::uint64_t, hole>> decode_ledger(page_store& pages) {
   return all;
 }
 
+// An opening that died may have listed as lost what another one finds in the live region.
+void checkpoint_state::settle_holes(const record& of, const continuation& to) {
+  for (auto& each : ledgers_) {
+    if (each.id != of.id) continue;
+    if (each.holes.forget_from(to.next)) ledger_changed_ = true;
+    if (to.from_live && each.holes.forget_guesses(of.settled)) ledger_changed_ = true;
+  }
+  for (const auto& lost : to.lost) add_hole(of.id, lost);
+}
+
 void checkpoint_state::load_ledger() {
   for (const auto& [id, lost] : decode_ledger(pages_)) add_hole(id, lost);
   ledger_changed_ = false;

@@ -317,7 +317,7 @@ result<void> checkpoint_state::repair_pair(std::size_t index) {
     auto& of = pages_.record_at(place);
     if (of.state != static_cast<std::uint8_t>(record_state::used)) continue;
     auto to = resolve(place);
-    for (const auto& lost : to.lost) add_hole(of.id, lost);
+    settle_holes(of, to);
     // Marks of `memory` move without a synced copy, so no step bounds what was lost.
     if (of.durability == static_cast<std::uint8_t>(durability::memory) && !to.from_live) {
       of.boot_tag = 0;

@@ -280,7 +280,7 @@ result<open_sequence*> checkpoint_state::prepare(std::size_t place, bool is_unor
   if (auto mended = repair_pair(place / records_per_page); !mended) return mended.failure();
   auto& of = pages_.record_at(place);
   const auto to = resolve(place);
-  for (const auto& lost : to.lost) add_hole(of.id, lost);
+  settle_holes(of, to);
   if (write_ledger() != errc{}) return fatal(failed_);
   // In this order: should we die in between, a line without its intent reads as a hole.
   forget_live_blocks(of.id);

@@ -138,7 +138,7 @@ void checked_run::adopt(sequence floor) {
 
 namespace {
 
-constexpr std::uint64_t shared_step = 4096;  // numbers one sync of `each` may cover
+
 
 // What an onlooker finds before anybody opens the file.
 struct damage {
@@ -249,7 +249,7 @@ class judge_of_sequence {
     const auto held = of_.blocks ? 2 * of_.max_block * past_.handles : 0;
     if (after_.how == failure_kind::kill_with_live && since == 0) return raised + held;
     const auto one = of_.how != durability::each ? of_.max_gap
-                                                 : of_.in_flight + (seen_.torn ? shared_step : 0);
+                                                 : of_.in_flight * (seen_.torn ? 2 : 1);
     return raised + (since + 1) * (one + held);
   }
 

@@ -284,7 +284,9 @@ class watcher {
       const auto& each = now.holes[i][h];
       if (since_live_ && !each.certain && !each.merged && each.numbers.first >= before.from &&
           each.why != loss::closed) {
-        ADD_FAILURE() << who << ": an uncertain hole though the live region was there";
+        ADD_FAILURE() << who << ": an uncertain hole [" << each.numbers.first << ", "
+                      << each.numbers.last << ") (" << name(each.why)
+                      << ") though the live region was there";
       }
       for (auto n = std::max(each.numbers.first, before.from); n < std::min(each.numbers.last, end);
            ++n) {

@@ -17,6 +17,7 @@
 
 #include "checked_run.hpp"
 #include "scale.hpp"
+#include "watched_os.hpp"
 
 namespace sequencer::crash {
 namespace {
@@ -278,6 +279,44 @@ TEST(power_loss, many_pages) { expect_sound(many_pages); }
 TEST(power_loss, memory_beside_ahead) { expect_sound(memory_beside_ahead); }
 TEST(power_loss, adoption) { expect_sound(adopted); }
 TEST(power_loss, backup) { expect_sound(backed_up); }
+
+// An opening without the live region dies before its epoch is durable, but after its ledger is; the
+// next one finds the region and goes on below what was listed.
+TEST(dead_opening, leaves_no_hole_where_numbers_are_still_to_come) {
+  machine host;
+  const auto open_with = [&](detail::os& system, live_policy live) {
+    return checkpoint::open(desk, {.create = true,
+                                   .live = live,
+                                   .live_directory = "/live",
+                                   .keeper_thread = false,
+                                   .system = &system});
+  };
+  {
+    const auto door = host.boot_process();
+    auto file = open_with(*door, live_policy::automatic);
+    ASSERT_TRUE(file) << file.text();
+    auto trades = file->sequence("trades", {.max_gap = 16});
+    ASSERT_TRUE(trades && trades->try_next());
+    door->kill();
+  }
+  {
+    const auto door = host.boot_process();
+    watched_os failing(*door);
+    int writes = 0;
+    failing.watch([&](std::string_view call) {
+      return fate{call.starts_with("pwrite") && ++writes > 1 ? EIO : 0, 0};
+    });
+    EXPECT_FALSE(open_with(failing, live_policy::off));
+    EXPECT_GT(writes, 1) << "the ledger went first";
+    door->kill();
+  }
+  const auto door = host.boot_process();
+  auto file = open_with(*door, live_policy::automatic);
+  ASSERT_TRUE(file) << file.text();
+  auto trades = file->sequence("trades");
+  EXPECT_EQ(*trades->try_next(), 2u);
+  EXPECT_TRUE(file->holes("trades")->empty());
+}
 
 // ---- variants that must fail
 

@@ -461,6 +461,13 @@ std::string machine::process::boot_id() {
   return on_.boot_id_;
 }
 
+// Inode numbers are never used again here, so the number will do.
+std::int64_t machine::process::birth_ns(int fd) {
+  const std::lock_guard held(on_.guard_);
+  auto* open = find(fd);
+  return open != nullptr && open->file ? static_cast<std::int64_t>(open->file->number) : 0;
+}
+
 std::int64_t machine::process::wall_ns() { return steady_ns() + 1'600'000'000'000'000'000; }
 
 std::int64_t machine::process::steady_ns() {

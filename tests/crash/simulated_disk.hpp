@@ -169,6 +169,7 @@ class machine::process final : public detail::os {
   int random(void* to, std::size_t count) override;
   std::string real_path(const char* path) override;
   std::string boot_id() override;
+  std::int64_t birth_ns(int fd) override;
   std::int64_t wall_ns() override;
   std::int64_t steady_ns() override;
 

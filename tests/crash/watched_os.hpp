@@ -83,6 +83,10 @@ class watched_os : public detail::os {
     return fails("real_path") ? std::string() : behind_.real_path(path);
   }
   std::string boot_id() override { return fails("boot_id") ? std::string() : behind_.boot_id(); }
+  std::int64_t birth_ns(int fd) override { return behind_.birth_ns(fd); }
+  int make_like(int fd, const struct ::stat& other) override {
+    return fails("make_like") ? -1 : behind_.make_like(fd, other);
+  }
   std::int64_t wall_ns() override { return behind_.wall_ns(); }
   std::int64_t steady_ns() override { return behind_.steady_ns(); }
 

@@ -30,6 +30,27 @@ class hole_ledger {
     while (holes_.size() > capacity_) merge_nearest();
   }
 
+  // Drops what lies at `next` or above, where numbers are still to come; true when there was some.
+  bool forget_from(sequence next) {
+    const auto above = [&](const hole& each) { return each.numbers.last > next; };
+    if (std::none_of(holes_.begin(), holes_.end(), above)) return false;
+    std::erase_if(holes_, [&](const hole& each) { return each.numbers.first >= next; });
+    for (auto& each : holes_) {
+      if (!above(each)) continue;
+      each.numbers.last = next;
+      each.lost = std::min(each.lost, each.numbers.size());
+    }
+    return true;
+  }
+
+  // Drops guesses from `known` on, made before somebody knew better; true when there was one.
+  bool forget_guesses(sequence known) {
+    return std::erase_if(holes_, [&](const hole& each) {
+             const bool guess = each.why == loss::crashed || each.why == loss::rotten_copy;
+             return guess && !each.merged && each.numbers.first >= known;
+           }) != 0;
+  }
+
   // Merges the two nearest neighbours; false when fewer than two are left.
   bool shrink() {
     if (holes_.size() < 2) return false;
