@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "checkpoint_state.hpp"
+#include "ledger_page.hpp"
 #include "records.hpp"
 
 // The account of lost numbers, kept in memory as one bounded ledger a sequence and in the file as
@@ -12,12 +13,6 @@ namespace sequencer::detail {
 using namespace format;
 
 namespace {
-
-struct ledger_body {
-  std::uint64_t count;
-  ledger_entry entries[entries_per_ledger_page];
-};
-static_assert(sizeof(ledger_body) <= page_bytes - page_header_bytes);
 
 ledger_body& body_of(page& of) { return *reinterpret_cast<ledger_body*>(of.body.data()); }
 

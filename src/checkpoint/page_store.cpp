@@ -8,6 +8,7 @@
 
 #include "crc32c.hpp"
 #include "failure.hpp"
+#include "rules.hpp"
 
 namespace sequencer::detail {
 
@@ -41,6 +42,7 @@ std::string text(page_verdict verdict) {
     case page_verdict::newer_version: return "was written by a newer version";
     case page_verdict::other_byte_order: return "was written with another byte order";
     case page_verdict::foreign: return "is not a page of this file";
+    case page_verdict::unruly: return "breaks the rules of the format";
     case page_verdict::sound: break;
   }
   return "is sound";
@@ -58,7 +60,7 @@ page_verdict judge(const page& found, page_kind kind, std::uint32_t index,
     return page_verdict::foreign;
   }
   if (uuid != nullptr && found.header.uuid != *uuid) return page_verdict::foreign;
-  return page_verdict::sound;
+  return keeps_the_rules(found, kind) ? page_verdict::sound : page_verdict::unruly;
 }
 
 void seal(page& to, page_kind kind, std::uint32_t index, std::uint64_t generation,

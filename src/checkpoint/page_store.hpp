@@ -13,7 +13,14 @@
 
 namespace sequencer::detail {
 
-enum class page_verdict : std::uint8_t { sound, damaged, newer_version, other_byte_order, foreign };
+enum class page_verdict : std::uint8_t {
+  sound,
+  damaged,
+  newer_version,
+  other_byte_order,
+  foreign,
+  unruly,  // its checksum holds, its content cannot be
+};
 
 // What one page says about itself. `uuid` is checked when given.
 page_verdict judge(const format::page& found, format::page_kind kind, std::uint32_t index,

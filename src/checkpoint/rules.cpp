@@ -1,0 +1,71 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include "rules.hpp"
+
+#include <algorithm>
+
+#include <sequencer/hole.hpp>
+#include <sequencer/sequence.hpp>
+
+#include "ledger_page.hpp"
+
+namespace sequencer::detail {
+
+using namespace format;
+
+namespace {
+
+constexpr std::uint64_t largest_block = std::uint64_t{1} << 32;
+
+constexpr bool within(std::uint64_t least, std::uint64_t value, std::uint64_t most) {
+  return least <= value && value <= most;
+}
+
+bool is_sane(const record& of) {
+  const auto kind = static_cast<record_kind>(of.kind);
+  const bool blocks = kind == record_kind::blocks;
+  if (!blocks && kind != record_kind::strict) return false;
+  if (!within(1, of.durability, 3) || of.name_bytes == 0 || of.id == 0) return false;
+  if (of.start < 0 || of.maximum < of.start || of.increment != 1) return false;
+  const auto beyond = static_cast<sequence>(of.maximum) + 1;
+  if (of.mark > beyond || of.next > beyond || of.settled > beyond) return false;
+  if (!within(2, of.max_gap, top) || of.max_step > top || of.window > top) return false;
+  return !blocks || (within(1, of.block, of.max_block) && of.max_block <= largest_block);
+}
+
+bool records_are_sane(const page& of) {
+  const auto* records = reinterpret_cast<const record*>(of.body.data());
+  for (std::size_t i = 0; i < records_per_page; ++i) {
+    const auto state = static_cast<record_state>(records[i].state);
+    if (state > record_state::name_tail) return false;
+    if (state != record_state::used) continue;
+    if (!is_sane(records[i])) return false;
+    if (records[i].name_bytes <= inline_name_bytes) continue;
+    const bool has_tail =
+        i + 1 < records_per_page &&
+        static_cast<record_state>(records[i + 1].state) == record_state::name_tail;
+    if (!has_tail) return false;
+  }
+  return true;
+}
+
+bool ledger_is_sane(const page& of) {
+  const auto& body = *reinterpret_cast<const ledger_body*>(of.body.data());
+  if (body.count > entries_per_ledger_page) return false;
+  return std::all_of(body.entries, body.entries + body.count, [](const ledger_entry& each) {
+    return each.first < each.last && each.last <= top + 1 &&
+           within(1, each.why, static_cast<std::uint32_t>(loss::adopted));
+  });
+}
+
+}  // namespace
+
+bool keeps_the_rules(const page& of, page_kind kind) noexcept {
+  switch (kind) {
+    case page_kind::header: return true;  // its numbers are checked where the file is at hand
+    case page_kind::ledger: return ledger_is_sane(of);
+    case page_kind::records: return records_are_sane(of);
+  }
+  return false;
+}
+
+}  // namespace sequencer::detail
