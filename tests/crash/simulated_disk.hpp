@@ -94,6 +94,7 @@ class machine {
   const journal& log() const { return log_; }
   // Forgets the past: what is there now counts as durable.
   void start_journal();
+  void stop_journal() { logging_ = false; }
   std::size_t position() const;
 
   void set_boot_id(std::string id) { boot_id_ = std::move(id); }
