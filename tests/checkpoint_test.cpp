@@ -762,10 +762,10 @@ TEST_F(checkpoint_file, without_a_live_region_a_kill_costs_at_most_the_gap) {
 }
 
 TEST_F(checkpoint_file, exit_ends_orderly_also_without_destructors) {
-  // A child that leaves by exit(): the object is leaked, nothing but the library closes it.
+  // A child that leaves by exit(): nobody destroys the object, only the library closes it.
   const auto child = ::fork();
   if (child == 0) {
-    auto* file = new checkpoint(open(true));
+    static auto* const file = new checkpoint(open(true));
     auto trades = strict(*file, "trades");
     for (int i = 0; i < 10; ++i) static_cast<void>(trades.next());
     static durable_sequence late = trades;  // still there in static destruction
