@@ -162,6 +162,8 @@ class checkpoint_state final : public mark_keeper,
   result<void> check_owner_identity();
   result<void> take_lock();
   result<void> attach_live_region();
+  result<void> sync_leftovers();
+  bool can_resume();
   result<void> begin_epoch();
   void list_live_blocks();
   result<void> repair_pair(std::size_t index);
@@ -242,6 +244,7 @@ class checkpoint_state final : public mark_keeper,
   struct ::stat identity_ {};
   live_region live_;
   bool live_trusted_ = false;  // it was there when this process opened the file
+  bool resumes_ = false;  // opening: go on under the marks that were found, by one sync
   std::unordered_multimap<std::uint64_t, std::size_t> live_blocks_;  // record id -> holder line
   std::string live_refusal_;
   private_arena owner_mark_;  // zero in a forked child

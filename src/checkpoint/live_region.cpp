@@ -176,6 +176,10 @@ void live_region::confirm(std::uint64_t epoch, const format::bytes16& nonce) noe
   keep_program_order();
 }
 
+bool live_region::confirmed(const format::bytes16& nonce) const noexcept {
+  return head().nonce == nonce;
+}
+
 bool live_region::back(std::size_t from, std::size_t size) noexcept {
   return system_->allocate(fd_, static_cast<off_t>(from), static_cast<off_t>(size)) == 0;
 }

@@ -73,6 +73,8 @@ class live_region {
   void announce(const format::bytes16& next) noexcept;
   // The opening is durable: only `epoch` and `nonce` are good from now on.
   void confirm(std::uint64_t epoch, const format::bytes16& nonce) noexcept;
+  // Whether the opening of that nonce became durable.
+  bool confirmed(const format::bytes16& nonce) const noexcept;
   // Backs what is needed for the record at `place`; false when tmpfs is full.
   bool back_tickets(std::size_t place) noexcept;
   bool back_holder(std::size_t index) noexcept;

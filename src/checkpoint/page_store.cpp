@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "crc32c.hpp"
 #include "failure.hpp"
@@ -285,8 +286,9 @@ void page_store::seal_next(pair& which, std::uint64_t open_epoch) noexcept {
 }
 
 int page_store::stage(pair& which, std::uint64_t open_epoch) {
-  seal_next(which, open_epoch);
-  const auto at = offset_of(kind_of(which), index_of(which), which.newest ^ 1);
+  if (!which.repeat) seal_next(which, open_epoch);
+  const auto copy = which.newest ^ (which.repeat ? 0 : 1);
+  const auto at = offset_of(kind_of(which), index_of(which), copy);
   const int bad = write_fully(system_, fd_, which.image, page_bytes, at, false);
   if (bad != 0) return failed("pwrite", at, bad);
   ++counts_.pages;
@@ -309,8 +311,9 @@ int page_store::settle(bool never_sync) {
     ++counts_.syncs;
   }
   for (auto* written : staged_) {
-    ++written->generation;
     written->staged = false;
+    if (std::exchange(written->repeat, false)) continue;
+    ++written->generation;
     if (never_sync) continue;  // the synced copy stays the one to keep
     turn(*written);
   }

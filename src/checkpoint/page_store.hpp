@@ -56,6 +56,9 @@ class page_store {
     std::uint8_t newest = 0;
     bool one_damaged = false;  // found so and not written since
     bool staged = false;
+    // The next write repeats the newest copy over itself, unchanged: what a dead owner wrote last
+    // becomes durable. Torn, it leaves the other copy, which was durable before.
+    bool repeat = false;
     std::uint8_t copies_due = 0;  // copies that do not have the image yet; the ledger's only
   };
 

@@ -124,12 +124,37 @@ result<void> checkpoint_state::check_owner_identity() {
                    trouble + "; the original may still run: run `sequencer adopt` with a floor "
                              "above every number ever issued");
   }
-  // A dead owner's last write may be unsynced, and the copy we replace next may be the only
-  // durable one.
-  if ((header.flags & closed_cleanly) == 0 && system_.fdatasync(file_.fd()) != 0) {
-    return system_failure(errno, path_, "syncing what the last owner left", "check the device");
-  }
   return {};
+}
+
+// A dead owner's last write may be unsynced, and the copy we replace next may be the only durable
+// one.
+result<void> checkpoint_state::sync_leftovers() {
+  const bool clean_end = (pages_.file_header().flags & closed_cleanly) != 0;
+  if (clean_end && !pages_.header().one_damaged) return {};
+  if (system_.fdatasync(file_.fd()) == 0) return {};
+  return system_failure(errno, path_, "syncing what the last owner left", "check the device");
+}
+
+// Whether the opening needs no sync of its own for the leftovers. The live region knows that the
+// newest header is durable, and strict sequences go on below the marks that were found: their
+// page is written again as it is, over itself, by the sync that makes the new epoch durable.
+bool checkpoint_state::can_resume() {
+  if (pages_.pairs() != 1 || !live_.confirmed(pages_.file_header().open_nonce)) return false;
+  if (pages_.header().one_damaged || pages_.records(0).one_damaged) return false;
+  bool any = false;
+  for (std::size_t place = 0; place < records_per_page; ++place) {
+    const auto& of = pages_.record_at(place);
+    if (!was_active(of)) continue;
+    const auto to = resolve(place);
+    const bool strict = of.kind == static_cast<std::uint8_t>(record_kind::strict);
+    const bool memory = of.durability == static_cast<std::uint8_t>(durability::memory);
+    const bool each = of.durability == static_cast<std::uint8_t>(durability::each);
+    if (!strict || memory || !to.from_live) return false;
+    if (!each && to.next >= of.mark) return false;
+    any = true;
+  }
+  return any;
 }
 
 result<void> checkpoint_state::attach_live_region() {
@@ -139,7 +164,7 @@ result<void> checkpoint_state::attach_live_region() {
   }
   if (options_.live == live_policy::off) {
     live_refusal_ = "switched off by its options";
-    return {};
+    return sync_leftovers();
   }
   const auto& header = pages_.file_header();
   const live_identity identity{pages_.header().image->header.uuid,
@@ -161,11 +186,16 @@ result<void> checkpoint_state::attach_live_region() {
     live_ = std::move(*attached);
     live_trusted_ = true;
     list_live_blocks();
+    resumes_ = can_resume();
+    if (!resumes_) {
+      if (auto synced = sync_leftovers(); !synced) return synced;
+    }
     // An opening that died before it confirmed left its nonce as the pending one, which goes now.
     live_.confirm(header.open_epoch, header.open_nonce);
     live_.announce(next_nonce_);
     return {};
   }
+  if (auto synced = sync_leftovers(); !synced) return synced;
   auto made = live_region::create(system_, options_.live_directory, identity, next_nonce_);
   if (made) {
     live_ = std::move(*made);
@@ -213,7 +243,11 @@ result<void> checkpoint_state::begin_epoch() {
       auto prepared = prepare(place, (pages_.record_at(place).flags & unordered) != 0);
       if (prepared) ready.push_back(*prepared);
     }
-    if (!ready.empty()) pages.push_back(&pages_.records(0));
+    if (!ready.empty()) {
+      pages_.records(0).repeat = resumes_;
+      pages.push_back(&pages_.records(0));
+    }
+    resumes_ = false;
   }
   if (write(std::move(pages), false) != errc{}) return fatal(failed_);
   if (live_) live_.confirm(open_epoch_, next_nonce_);

@@ -306,6 +306,10 @@ result<open_sequence*> checkpoint_state::prepare(std::size_t place, bool is_unor
   made.served_at = to.next;
   made.served_ns = system_.steady_ns();
   open_by_place_.emplace(place, &made);
+  if (resumes_) {
+    made.first_mark = of.mark;
+    return &made;
+  }
   const auto ahead = how == durability::each ? 0 : made.window;
   made.first_mark = std::min(to.next + ahead, made.numbers.beyond());
   if (widen_steps({{&made, made.first_mark}}) != errc{}) return fatal(failed_);
