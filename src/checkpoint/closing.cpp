@@ -2,7 +2,6 @@
 #include <pthread.h>
 
 #include <cstdlib>
-#include <new>
 
 #include "checkpoint_state.hpp"
 
@@ -45,11 +44,13 @@ class open_checkpoints {
  private:
   open_checkpoints() {
     std::atexit([] { instance().close_all(); });
-    // A child is not the owner; its copy of the lock may have been held by another thread.
-    ::pthread_atfork(nullptr, nullptr, [] { new (&instance()) open_checkpoints(in_child{}); });
+    // A child is not the owner. No other thread may hold the lock that it inherits.
+    ::pthread_atfork([] { instance().guard_.lock(); }, [] { instance().guard_.unlock(); },
+                     [] {
+                       instance().open_.clear();
+                       instance().guard_.unlock();
+                     });
   }
-  struct in_child {};
-  explicit open_checkpoints(in_child) {}
 
   std::mutex guard_;
   std::vector<std::weak_ptr<checkpoint_state>> open_;
