@@ -218,7 +218,13 @@ result<void> page_store::choose(page_kind kind, std::uint32_t index, const page 
   }
   const bool b_is_newer = copies[1].header.generation > copies[0].header.generation;
   into.newest = sound == 2 ? b_is_newer : verdicts[1] == page_verdict::sound;
-  into.one_damaged = sound == 1;
+  // No two writes have one generation: the copy that is missing was overwritten by the other one.
+  const bool twins =
+      sound == 2 && copies[0].header.generation == copies[1].header.generation;
+  if (twins) {
+    findings_.push_back(place(kind, index, 0) + " is the same as copy B, by a stray write");
+  }
+  into.one_damaged = sound == 1 || twins;
   *into.image = copies[into.newest];
   into.generation = into.image->header.generation;
   return {};
