@@ -230,7 +230,6 @@ class reservation {
   void* owner = nullptr;  // the keeper's record of this sequence
 
   static constexpr sequence closed_bit = top + 1;
-  static constexpr sequence top_bits = top;
 
  private:
   errc refusal() const noexcept {
