@@ -162,8 +162,8 @@ class checkpoint_state final : public mark_keeper,
   result<void> check_owner_identity();
   result<void> take_lock();
   result<void> attach_live_region();
-  result<void> sync_leftovers();
   bool can_resume();
+  sequence confirmed_mark(std::size_t place) noexcept;
   result<void> begin_epoch();
   void list_live_blocks();
   result<void> repair_pair(std::size_t index);
@@ -196,7 +196,8 @@ class checkpoint_state final : public mark_keeper,
   errc widen_steps(const std::vector<raise>& raises) noexcept;
   void note_mark(open_sequence& of, sequence mark) noexcept;
   void count_lag(open_sequence& of) noexcept;
-  errc write(page_list pages, bool never_sync) noexcept;
+  errc write(page_list pages, bool never_sync,
+             const std::function<void()>& meanwhile = {}) noexcept;
   errc write_both(page_list pages) noexcept;
   void add_ledger(page_list& pages);
   errc write_ledger() noexcept;
@@ -244,11 +245,9 @@ class checkpoint_state final : public mark_keeper,
   struct ::stat identity_ {};
   live_region live_;
   bool live_trusted_ = false;  // it was there when this process opened the file
-  bool resumes_ = false;  // opening: go on under the marks that were found, by one sync
+  bool resumes_ = false;  // opening: go on under the marks that the live region vouches for
   std::unordered_multimap<std::uint64_t, std::size_t> live_blocks_;  // record id -> holder line
   std::string live_refusal_;
-  private_arena owner_mark_;  // zero in a forked child
-
   std::mutex commit_;
   errc failed_ = {};
   int failed_errno_ = 0;
@@ -267,6 +266,7 @@ class checkpoint_state final : public mark_keeper,
   format::bytes16 next_nonce_{};
   std::vector<private_arena> limit_arenas_;
   std::size_t limit_lines_left_ = 0;
+  limit_line* owner_mark_ = nullptr;  // alive in the owner, zero in a forked child
   std::vector<private_arena> ticket_arenas_;
   std::deque<holder_line> private_holders_;
   std::vector<holder_line*> free_holders_;
@@ -282,6 +282,7 @@ class checkpoint_state final : public mark_keeper,
 
   live_figures own_figures_{};
   atomic<reservation*> requests_{nullptr};
+  int keeper_trouble_ = 0;  // an error number: why its thread did not start
   keeper keeper_;  // last: its thread uses all of the above
 };
 

@@ -229,22 +229,25 @@ void checkpoint_state::count_lag(open_sequence& of) noexcept {
   to.slowest_lag_ns.store(std::max(lag, to.slowest_lag_ns.load(relaxed)), relaxed);
 }
 
-// P7: a file that was replaced, unlinked or truncated stops the issuing.
+// P7: a file that was replaced, unlinked or truncated stops the issuing. What the path names now is
+// asked by one call: as long as it is the inode that was opened, its length is that of our file.
 errc checkpoint_state::check_identity() noexcept {
-  struct ::stat here {};
   struct ::stat there {};
-  if (system_.fstat(file_.fd(), &here) != 0) {
-    fail(errc::io, system_failure(errno, path_, "asking for the state of the open file",
-                                  "check the device").text);
-  } else if (system_.stat(real_path_.c_str(), &there) != 0) {
-    fail(errc::fenced, path_ + ": the file was unlinked or renamed while open; issuing stopped "
-                               "below the last durable mark: put it back and open it again");
-  } else if (there.st_ino != here.st_ino || there.st_dev != here.st_dev) {
+  if (system_.stat(real_path_.c_str(), &there) != 0) {
+    const int why = errno;
+    if (why == ENOENT || why == ENOTDIR) {
+      fail(errc::fenced, path_ + ": the file was unlinked or renamed while open; issuing stopped "
+                                 "below the last durable mark: put it back and open it again");
+    } else {
+      fail(errc::io, system_failure(why, path_, "asking for the state of the file",
+                                    "check the device and the rights on its directory").text);
+    }
+  } else if (there.st_ino != identity_.st_ino || there.st_dev != identity_.st_dev) {
     fail(errc::fenced, path_ + ": another file (inode " + std::to_string(there.st_ino) +
-                           " instead of " + std::to_string(here.st_ino) +
+                           " instead of " + std::to_string(identity_.st_ino) +
                            ") took its place while open; issuing stopped: restore the original");
-  } else if (static_cast<std::uint64_t>(here.st_size) < file_bytes(pages_.pairs())) {
-    fail(errc::fenced, path_ + ": was truncated to " + std::to_string(here.st_size) +
+  } else if (static_cast<std::uint64_t>(there.st_size) < file_bytes(pages_.pairs())) {
+    fail(errc::fenced, path_ + ": was truncated to " + std::to_string(there.st_size) +
                            " bytes while open; issuing stopped: restore it from a backup");
   } else {
     check_content_identity();
@@ -277,13 +280,14 @@ void checkpoint_state::check_content_identity() noexcept {
                          "): its content was replaced while open; issuing stopped: adopt it");
 }
 
-errc checkpoint_state::write(page_list pages, bool never_sync) noexcept {
+errc checkpoint_state::write(page_list pages, bool never_sync,
+                             const std::function<void()>& meanwhile) noexcept {
   if (failed_ != errc{}) return failed_;
   std::sort(pages.begin(), pages.end());
   pages.erase(std::unique(pages.begin(), pages.end()), pages.end());
   if (pages.empty()) return {};
   if (check_identity() != errc{}) return failed_;
-  if (const int bad = pages_.write(pages, open_epoch_, never_sync)) {
+  if (const int bad = pages_.write(pages, open_epoch_, never_sync, meanwhile)) {
     const auto where = std::string(pages_.failed_call()) + " at byte " +
                        std::to_string(pages_.failed_offset());
     failed_errno_ = bad;

@@ -56,9 +56,7 @@ int keeper::pinning_outcome() noexcept {
   // order: keeper-pin-seen <- keeper-pinned: the outcome
   wait::await(started_, [&] { return pinned_.load(acquire) >= 0; }, [] { return false; });
   // relaxed: seen above.
-  const int outcome = pinned_.load(relaxed);
-  if (outcome != 0) stop();
-  return outcome;
+  return pinned_.load(relaxed);
 }
 
 void keeper::run(const std::function<bool()>& serve) noexcept {

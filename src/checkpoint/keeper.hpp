@@ -19,7 +19,8 @@ class keeper {
   keeper(const keeper&) = delete;
   keeper& operator=(const keeper&) = delete;
 
-  // Starts the thread; `serve` returns whether it found work. 0, or an error number.
+  // Starts the thread; `serve` returns whether it found work. 0, or an error number; a thread that
+  // could not be pinned runs all the same until stop(), which whoever holds its locks cannot call.
   int start(const std::string& name, int cpu, std::function<bool()> serve);
   void kick() noexcept;
   // Ends the thread after the round it is in. Idempotent; not from the thread itself.

@@ -67,7 +67,19 @@ live_region::header& live_region::head() const noexcept {
   return *static_cast<header*>(at_);
 }
 
-result<live_region> live_region::map(os& system, const std::string& path, int fd) {
+// Backed before it is touched: a full tmpfs is an error here and not a SIGBUS later. A region that
+// has its full size was backed by its maker.
+result<void> live_region::reserve() {
+  if (const int bad = system_->allocate(fd_, 0, tickets_at)) {
+    return system_failure(bad, path_, "reserving the live region", "make room in the tmpfs");
+  }
+  if (system_->truncate(fd_, static_cast<off_t>(bytes)) != 0) {
+    return system_failure(errno, path_, "sizing the live region", "make room in the tmpfs");
+  }
+  return {};
+}
+
+result<live_region> live_region::map(os& system, const std::string& path, int fd, bool fresh) {
   live_region made;
   made.system_ = &system;
   made.fd_ = fd;
@@ -81,12 +93,8 @@ result<live_region> live_region::map(os& system, const std::string& path, int fd
                    "the live directory is no tmpfs (type " + std::to_string(storage.f_type) +
                        "): counters there would wait for a disk; name a tmpfs such as /dev/shm");
   }
-  // Backed before it is touched: a full tmpfs is an error here and not a SIGBUS later.
-  if (const int bad = system.allocate(fd, 0, tickets_at)) {
-    return system_failure(bad, path, "reserving the live region", "make room in the tmpfs");
-  }
-  if (system.truncate(fd, static_cast<off_t>(bytes)) != 0) {
-    return system_failure(errno, path, "sizing the live region", "make room in the tmpfs");
+  if (fresh) {
+    if (auto reserved = made.reserve(); !reserved) return reserved.failure();
   }
   made.at_ = system.map(fd, bytes);
   if (made.at_ == nullptr) {
@@ -112,7 +120,7 @@ result<live_region> live_region::attach(os& system, const std::string& directory
     found = finding::stale;
     return live_region();
   }
-  auto mapped = map(system, path, fd);
+  auto mapped = map(system, path, fd, false);
   if (!mapped) return mapped;
   const auto& head = mapped->head();
   // order: live-valid-seen <- live-valid: the header
@@ -141,7 +149,7 @@ result<live_region> live_region::create(os& system, const std::string& directory
     return system_failure(errno, path, "creating the live region",
                           "check that the live directory is a tmpfs this user can write to");
   }
-  auto made = map(system, path, fd);
+  auto made = map(system, path, fd, true);
   if (!made) {
     system.unlink(path.c_str());
     return made;

@@ -99,7 +99,8 @@ class live_region {
 
   struct header;
 
-  static result<live_region> map(os& system, const std::string& path, int fd);
+  static result<live_region> map(os& system, const std::string& path, int fd, bool fresh);
+  result<void> reserve();
   header& head() const noexcept;
   bool back(std::size_t from, std::size_t size) noexcept;
 

@@ -25,6 +25,7 @@ class os {
   virtual ssize_t pwrite_durably(int fd, const void* from, std::size_t bytes, off_t at) = 0;
   virtual int fdatasync(int fd) = 0;
   virtual int fsync(int fd) = 0;
+  // Device, inode, mode, links, owner and size; times and block counts stay 0.
   virtual int fstat(int fd, struct ::stat* to) = 0;
   virtual int stat(const char* path, struct ::stat* to) = 0;
   // Birth time of the inode, wall clock; 0 where the file system keeps none.
@@ -47,6 +48,8 @@ class os {
   virtual int random(void* to, std::size_t bytes) = 0;
   // The absolute path without links, or "" and errno.
   virtual std::string real_path(const char* path) = 0;
+  // Starts writing what is dirty, without waiting and without a promise.
+  virtual void begin_writing(int) {}
   // This boot's id (36 characters), or "" and errno.
   virtual std::string boot_id() = 0;
   virtual std::int64_t wall_ns() = 0;

@@ -17,6 +17,9 @@ using namespace format;
 
 namespace {
 
+// From here on the images fill several huge pages.
+constexpr std::uint64_t pairs_for_huge_pages = 2048;
+
 std::uint32_t checksum(const page& of) noexcept {
   page copy = of;
   copy.header.crc = 0;
@@ -121,19 +124,22 @@ record& page_store::record_at(std::size_t place) noexcept {
 }
 
 bool page_store::reserve_images() {
-  images_ = private_arena::make((1 + ledger_pages + max_pairs) * page_bytes);
+  images_ = private_arena::make((first_record_page + 1 + max_pairs) * page_bytes);
   if (!images_) return false;
+  images_.prefer_huge_pages(false);  // clearing one would take longer than reading a small file
   records_.reserve(max_pairs);  // pairs keep their addresses
-  auto* pages = static_cast<page*>(images_.data());
-  header_.image = pages;
-  for (std::size_t i = 0; i < ledger_pages; ++i) ledger_[i].image = pages + 1 + i;
+  header_.image = image_page(0);
+  for (std::size_t i = 0; i < ledger_pages; ++i) {
+    ledger_[i].image = image_page(first_ledger_page + 2 * i);
+  }
   return true;
 }
 
 bool page_store::add_pair() {
   if (records_.size() == max_pairs) return false;
   pair added;
-  added.image = static_cast<page*>(images_.data()) + 1 + ledger_pages + records_.size();
+  const auto index = records_.size();
+  added.image = image_page(first_record_page + (index == 0 ? 0 : 1 + index));
   records_.push_back(added);
   return true;
 }
@@ -169,8 +175,8 @@ result<void> page_store::salvage_header(std::uint64_t length) {
 
 result<void> page_store::load_header() {
   if (!reserve_images()) return system_failure(ENOMEM, path_, "reserving memory", "free some");
-  page copies[2];
-  const int bad = read_fully(system_, fd_, copies, sizeof copies, 0);
+  auto* copies = image_page(0);
+  const int bad = read_fully(system_, fd_, copies, 2 * page_bytes, 0);
   if (bad == ENODATA) {
     return failure(errc::corrupt, path_,
                    "is shorter than the two file header pages (8192 bytes), so it is empty, "
@@ -182,7 +188,7 @@ result<void> page_store::load_header() {
   return choose(page_kind::header, 0, copies, header_);
 }
 
-result<void> page_store::choose(page_kind kind, std::uint32_t index, const page copies[2],
+result<void> page_store::choose(page_kind kind, std::uint32_t index, page copies[2],
                                 pair& into) {
   const auto* uuid = kind == page_kind::header ? nullptr : &header_.image->header.uuid;
   const page_verdict verdicts[2] = {judge(copies[0], kind, index, uuid),
@@ -225,7 +231,12 @@ result<void> page_store::choose(page_kind kind, std::uint32_t index, const page 
     findings_.push_back(place(kind, index, 0) + " is the same as copy B, by a stray write");
   }
   into.one_damaged = sound == 1 || twins;
-  *into.image = copies[into.newest];
+  const bool in_place = into.image == copies;
+  if (in_place) {
+    into.image += into.newest;
+  } else {
+    *into.image = copies[into.newest];
+  }
   into.generation = into.image->header.generation;
   return {};
 }
@@ -239,30 +250,53 @@ result<void> page_store::load_rest(std::uint64_t length) {
                        ", so it was truncated; restore it, or run `sequencer adopt` with a floor "
                        "above every number ever issued");
   }
-  constexpr std::size_t pairs_per_read = 64;
-  const std::uint64_t all = ledger_pages + wanted;
-  // Not cleared: touching every page of it would cost more than reading a small file.
-  const auto buffer =
-      std::make_unique_for_overwrite<page[]>(2 * std::min<std::uint64_t>(pairs_per_read, all));
-  for (std::uint64_t at = 0; at < all; at += pairs_per_read) {
-    const auto now = std::min<std::uint64_t>(pairs_per_read, all - at);
-    const auto from = offset_of(page_kind::ledger, static_cast<std::uint32_t>(at), 0);
-    const int bad = read_fully(system_, fd_, buffer.get(), 2 * now * page_bytes, from);
-    if (bad != 0) {
-      return system_failure(bad, path_, "reading at byte " + std::to_string(from),
-                            "check the device");
+  // The pages of a file of few sequences are read to where their images stay: touching fresh memory
+  // costs more than reading them.
+  auto* const ledger_copies = image_page(first_ledger_page);
+  const std::uint64_t first_pairs = wanted == 0 ? 0 : 1;
+  if (auto read = read_pages(ledger_copies, 2 * (ledger_pages + first_pairs), first_ledger_page);
+      !read) {
+    return read;
+  }
+  for (std::uint32_t i = 0; i < ledger_pages; ++i) {
+    auto chosen = choose(page_kind::ledger, i, ledger_copies + 2 * i, ledger_[i]);
+    if (!chosen) return chosen;
+  }
+  if (wanted == 0) return {};
+  add_pair();
+  if (auto chosen = choose(page_kind::records, 0, records_[0].image, records_[0]); !chosen) {
+    return chosen;
+  }
+  return load_further_pairs(wanted);
+}
+
+result<void> page_store::load_further_pairs(std::uint64_t wanted) {
+  if (wanted <= 1) return {};
+  if (wanted >= pairs_for_huge_pages) images_.prefer_huge_pages(true);
+  constexpr std::uint64_t pairs_per_read = 64;
+  const auto most = std::min(pairs_per_read, wanted - 1);
+  const auto buffer = std::make_unique_for_overwrite<page[]>(2 * most);
+  while (records_.size() < wanted) {
+    const auto from = records_.size();
+    const auto now = std::min(pairs_per_read, wanted - from);
+    if (auto read = read_pages(buffer.get(), 2 * now, first_record_page + 2 * from); !read) {
+      return read;
     }
     for (std::uint64_t i = 0; i < now; ++i) {
-      const bool is_ledger = at + i < ledger_pages;
-      if (!is_ledger) add_pair();
-      auto& into = is_ledger ? ledger_[at + i] : records_.back();
-      const auto index = static_cast<std::uint32_t>(is_ledger ? at + i : at + i - ledger_pages);
-      auto chosen = choose(is_ledger ? page_kind::ledger : page_kind::records, index,
-                           &buffer[2 * i], into);
+      add_pair();
+      auto chosen = choose(page_kind::records, static_cast<std::uint32_t>(from + i),
+                           &buffer[2 * i], records_.back());
       if (!chosen) return chosen;
     }
   }
   return {};
+}
+
+result<void> page_store::read_pages(page* to, std::uint64_t count, std::uint64_t first) {
+  const auto at = static_cast<off_t>(first * page_bytes);
+  const int bad = read_fully(system_, fd_, to, count * page_bytes, at);
+  if (bad == 0) return {};
+  return system_failure(bad, path_, "reading at byte " + std::to_string(at), "check the device");
 }
 
 page_kind page_store::kind_of(const pair& which) const noexcept {
@@ -291,10 +325,38 @@ void page_store::seal_next(pair& which, std::uint64_t open_epoch) noexcept {
   seal(*which.image, kind_of(which), index_of(which), which.generation + 1, uuid, open_epoch);
 }
 
+void page_store::doubt_all() noexcept {
+  header_.unconfirmed = true;
+  for (auto& each : ledger_) each.unconfirmed = true;
+  for (auto& each : records_) each.unconfirmed = true;
+}
+
+// From the file and not from the image, which may have gone on since.
+int page_store::repeat(pair& which) {
+  page found;
+  const auto at = offset_of(kind_of(which), index_of(which), which.newest);
+  if (const int bad = read_fully(system_, fd_, &found, sizeof found, at)) {
+    return failed("pread", at, bad);
+  }
+  if (const int bad = write_fully(system_, fd_, &found, sizeof found, at, false)) {
+    return failed("pwrite", at, bad);
+  }
+  ++counts_.pages;
+  repeated_.push_back(&which);
+  return 0;
+}
+
+int page_store::confirm(const std::vector<pair*>& which) {
+  for (auto* each : which) {
+    if (!each->unconfirmed) continue;
+    if (const int bad = repeat(*each)) return bad;
+  }
+  return repeated_.empty() ? 0 : settle(false);
+}
+
 int page_store::stage(pair& which, std::uint64_t open_epoch) {
-  if (!which.repeat) seal_next(which, open_epoch);
-  const auto copy = which.newest ^ (which.repeat ? 0 : 1);
-  const auto at = offset_of(kind_of(which), index_of(which), copy);
+  seal_next(which, open_epoch);
+  const auto at = offset_of(kind_of(which), index_of(which), which.newest ^ 1);
   const int bad = write_fully(system_, fd_, which.image, page_bytes, at, false);
   if (bad != 0) return failed("pwrite", at, bad);
   ++counts_.pages;
@@ -309,16 +371,21 @@ void page_store::turn(pair& written) noexcept {
   if (written.copies_due != 0) --written.copies_due;
 }
 
-int page_store::settle(bool never_sync) {
+int page_store::settle(bool never_sync, const std::function<void()>& meanwhile) {
   if (!never_sync) {
     const auto from = system_.steady_ns();
+    if (meanwhile) {
+      system_.begin_writing(fd_);
+      meanwhile();
+    }
     if (system_.fdatasync(fd_) != 0) return failed("fdatasync", 0, errno);
     counts_.last_sync_ns = static_cast<std::uint64_t>(system_.steady_ns() - from);
     ++counts_.syncs;
   }
+  for (auto* confirmed : repeated_) confirmed->unconfirmed = false;
+  repeated_.clear();
   for (auto* written : staged_) {
     written->staged = false;
-    if (std::exchange(written->repeat, false)) continue;
     ++written->generation;
     if (never_sync) continue;  // the synced copy stays the one to keep
     turn(*written);
@@ -328,12 +395,15 @@ int page_store::settle(bool never_sync) {
 }
 
 int page_store::write(const std::vector<pair*>& which, std::uint64_t open_epoch,
-                      bool never_sync) {
-  if (which.size() != 1 || never_sync || !staged_.empty()) {
+                      bool never_sync, const std::function<void()>& meanwhile) {
+  if (staged_.empty() && repeated_.empty()) {
+    if (const int bad = confirm(which)) return bad;
+  }
+  if (which.size() != 1 || never_sync || !staged_.empty() || meanwhile) {
     for (auto* each : which) {
       if (const int bad = stage(*each, open_epoch)) return bad;
     }
-    return settle(never_sync);
+    return settle(never_sync, meanwhile);
   }
   auto& only = *which.front();
   seal_next(only, open_epoch);

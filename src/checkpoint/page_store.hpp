@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -45,9 +46,9 @@ int write_fully(os& system, int fd, const void* from, std::size_t bytes, off_t a
 
 // Every page of a file in memory, and the rule of two copies for writing them back.
 //
-// Invariant: of each pair the copy named by `newest` is on stable storage once this process has
-// written the pair; stage() touches only the other one, and settle() turns the pair only after a
-// sync that returned success.
+// Invariant: of each pair the copy named by `newest` is on stable storage, unless it is
+// unconfirmed; then the other one is. stage() touches only the other copy of a confirmed pair, and
+// settle() turns the pair only after a sync that returned success.
 class page_store {
  public:
   struct pair {
@@ -56,9 +57,9 @@ class page_store {
     std::uint8_t newest = 0;
     bool one_damaged = false;  // found so and not written since
     bool staged = false;
-    // The next write repeats the newest copy over itself, unchanged: what a dead owner wrote last
-    // becomes durable. Torn, it leaves the other copy, which was durable before.
-    bool repeat = false;
+    // What a dead owner wrote last may be in the page cache only, clean or not. It is repeated over
+    // itself and synced before its other copy, the one that is durable for certain, is replaced.
+    bool unconfirmed = false;
     std::uint8_t copies_due = 0;  // copies that do not have the image yet; the ledger's only
   };
 
@@ -79,13 +80,20 @@ class page_store {
 
   void drop_last_pair() noexcept { records_.pop_back(); }
 
-  // Writes the older copy of a pair; not durable before sync().
+  // After an owner that did not end orderly: nothing is known to be on stable storage.
+  void doubt_all() noexcept;
+  // Repeats what was found of an unconfirmed pair over itself; confirmed by the next settle().
+  int repeat(pair& which);
+  // Writes the older copy of a confirmed pair; not durable before settle().
   int stage(pair& which, std::uint64_t open_epoch);
   // Makes everything staged durable. With never_sync it stays in the page cache, and later writes
   // go over it again, so that the last synced copy is never replaced by an unsynced one.
-  int settle(bool never_sync);
-  // stage() and settle() of all pairs named; one durable write where it is one pair.
-  int write(const std::vector<pair*>& which, std::uint64_t open_epoch, bool never_sync);
+  // `meanwhile`, if there is one, runs once the device has begun.
+  int settle(bool never_sync, const std::function<void()>& meanwhile = {});
+  // stage() and settle() of all pairs named, confirmed first where that is due; one durable write
+  // where it is one pair.
+  int write(const std::vector<pair*>& which, std::uint64_t open_epoch, bool never_sync,
+            const std::function<void()>& meanwhile = {});
 
   pair& header() noexcept { return header_; }
   pair& ledger(std::size_t index) noexcept { return ledger_[index]; }
@@ -115,10 +123,18 @@ class page_store {
 
  private:
   bool reserve_images();
-  result<void> choose(format::page_kind kind, std::uint32_t index, const format::page copies[2],
+  // Pages of the header, the ledger and the first records have room for both copies, the image
+  // being the newest of them; the others have room for the image.
+  format::page* image_page(std::size_t index) const noexcept {
+    return static_cast<format::page*>(images_.data()) + index;
+  }
+  result<void> read_pages(format::page* to, std::uint64_t count, std::uint64_t first);
+  result<void> load_further_pairs(std::uint64_t wanted);
+  result<void> choose(format::page_kind kind, std::uint32_t index, format::page copies[2],
                       pair& into);
   static void turn(pair& written) noexcept;
   void seal_next(pair& which, std::uint64_t open_epoch) noexcept;
+  int confirm(const std::vector<pair*>& which);
   int failed(const char* call, off_t at, int os_error) noexcept;
   format::page_kind kind_of(const pair& which) const noexcept;
   std::uint32_t index_of(const pair& which) const noexcept;
@@ -131,6 +147,7 @@ class page_store {
   pair ledger_[format::ledger_pages];
   std::vector<pair> records_;
   std::vector<pair*> staged_;
+  std::vector<pair*> repeated_;
   std::vector<std::string> findings_;
   bool forgiving_ = false;
   io_counts counts_;

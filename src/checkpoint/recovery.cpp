@@ -16,8 +16,9 @@
 
 // Opening: from a file in any state that a crash can leave to one that this process owns.
 //
-// Order: lock; read; sync what a dead owner may have left unsynced; announce the opening to the
-// live region; write epoch, ledger and marks; only then issue.
+// Order: lock; read; announce the opening to the live region; make what a dead owner may have left
+// unsynced durable, page by page as each is written again; write epoch, ledger and marks; only then
+// issue.
 namespace sequencer::detail {
 
 using namespace format;
@@ -27,8 +28,9 @@ checkpoint_state::checkpoint_state(std::string path, checkpoint_options options,
       options_(std::move(options)),
       system_(system),
       pages_(system, -1, path_),
-      owner_mark_(private_arena::make(1)) {
-  if (owner_mark_) *static_cast<char*>(owner_mark_.data()) = 1;
+      owner_mark_(new_limit_line()) {
+  // relaxed: no other thread knows it yet.
+  if (owner_mark_ != nullptr) owner_mark_->alive.store(1, relaxed);
 }
 
 // Never 0, which no boot has.
@@ -37,27 +39,24 @@ std::uint64_t boot_tag_of(const std::string& boot_id) noexcept {
 }
 
 bool checkpoint_state::in_owner_process() const noexcept {
-  return owner_mark_ && *static_cast<const volatile char*>(owner_mark_.data()) == 1;
+  // relaxed: constant in the owner, zero in a child.
+  return owner_mark_ != nullptr && owner_mark_->alive.load(relaxed) == 1;
 }
 
 result<std::shared_ptr<checkpoint_state>> checkpoint_state::open(std::string path,
                                                                  checkpoint_options options) {
   auto& system = options.system != nullptr ? *options.system : system_os();
   auto made = std::make_shared<checkpoint_state>(path, std::move(options), system);
-  if (!made->owner_mark_) {
+  if (made->owner_mark_ == nullptr) {
     return failure(errc::unsupported, path, "needs MADV_WIPEONFORK (Linux 4.14 or newer)");
   }
   if (auto ready = made->recover(path); !ready) return ready.failure();
   close_at_exit(made);
-  if (made->options_.keeper_thread) {
-    const int bad = made->keeper_.start(made->options_.keeper_name, made->options_.keeper_cpu,
-                                        [state = made.get()] { return state->tend(); });
-    if (bad != 0) {
-      return system_failure(bad, path,
-                            "starting the keeper thread (CPU " +
-                                std::to_string(made->options_.keeper_cpu) + ")",
-                            "name a CPU that this process may use, or raise its thread limit");
-    }
+  if (made->keeper_trouble_ != 0) {
+    return system_failure(made->keeper_trouble_, path,
+                          "starting the keeper thread (CPU " +
+                              std::to_string(made->options_.keeper_cpu) + ")",
+                          "name a CPU that this process may use, or raise its thread limit");
   }
   return made;
 }
@@ -118,6 +117,8 @@ result<void> checkpoint_state::check_owner_identity() {
     return failure(errc::version, path_, "at byte 128: unknown byte order mark");
   }
   const bool same_boot = boot_id_ == header.boot_id.data();
+  const bool clean_end = (header.flags & closed_cleanly) != 0 && !pages_.header().one_damaged;
+  if (!clean_end) pages_.doubt_all();
   const auto trouble = identity_trouble(system_, file_.fd(), identity_, header, same_boot);
   if (!trouble.empty()) {
     return failure(errc::fenced, path_,
@@ -127,21 +128,19 @@ result<void> checkpoint_state::check_owner_identity() {
   return {};
 }
 
-// A dead owner's last write may be unsynced, and the copy we replace next may be the only durable
-// one.
-result<void> checkpoint_state::sync_leftovers() {
-  const bool clean_end = (pages_.file_header().flags & closed_cleanly) != 0;
-  if (clean_end && !pages_.header().one_damaged) return {};
-  if (system_.fdatasync(file_.fd()) == 0) return {};
-  return system_failure(errno, path_, "syncing what the last owner left", "check the device");
+// The mark up to which numbers were issued by a dead owner, so that the sync of that mark or of a
+// higher one is certain to have returned: of both copies of the page the lower mark is no less.
+sequence checkpoint_state::confirmed_mark(std::size_t place) noexcept {
+  // order: live-limit-seen <- live-limit-raised: numbers below may have left
+  const auto limit = live_.tickets(place).limit.load(acquire);
+  return std::min<sequence>(limit, pages_.record_at(place).mark);
 }
 
-// Whether the opening needs no sync of its own for the leftovers. The live region knows that the
-// newest header is durable, and strict sequences go on below the marks that were found: their
-// page is written again as it is, over itself, by the sync that makes the new epoch durable.
+// Whether the opening needs to write the header only: the live region knows that the newest header
+// is durable, and up to which marks the strict sequences may go on; there is room below them.
 bool checkpoint_state::can_resume() {
-  if (pages_.pairs() != 1 || !live_.confirmed(pages_.file_header().open_nonce)) return false;
-  if (pages_.header().one_damaged || pages_.records(0).one_damaged) return false;
+  if (pages_.pairs() != 1 || pages_.header().unconfirmed) return false;
+  if (pages_.records(0).one_damaged) return false;
   bool any = false;
   for (std::size_t place = 0; place < records_per_page; ++place) {
     const auto& of = pages_.record_at(place);
@@ -151,7 +150,7 @@ bool checkpoint_state::can_resume() {
     const bool memory = of.durability == static_cast<std::uint8_t>(durability::memory);
     const bool each = of.durability == static_cast<std::uint8_t>(durability::each);
     if (!strict || memory || !to.from_live) return false;
-    if (!each && to.next >= of.mark) return false;
+    if (!each && to.next >= confirmed_mark(place)) return false;
     any = true;
   }
   return any;
@@ -164,7 +163,7 @@ result<void> checkpoint_state::attach_live_region() {
   }
   if (options_.live == live_policy::off) {
     live_refusal_ = "switched off by its options";
-    return sync_leftovers();
+    return {};
   }
   const auto& header = pages_.file_header();
   const live_identity identity{pages_.header().image->header.uuid,
@@ -186,16 +185,15 @@ result<void> checkpoint_state::attach_live_region() {
     live_ = std::move(*attached);
     live_trusted_ = true;
     list_live_blocks();
+    // Of a damaged pair the lost copy may be the one that was confirmed.
+    const bool known = live_.confirmed(header.open_nonce) && !pages_.header().one_damaged;
+    if (known) pages_.header().unconfirmed = false;
     resumes_ = can_resume();
-    if (!resumes_) {
-      if (auto synced = sync_leftovers(); !synced) return synced;
-    }
     // An opening that died before it confirmed left its nonce as the pending one, which goes now.
     live_.confirm(header.open_epoch, header.open_nonce);
     live_.announce(next_nonce_);
     return {};
   }
-  if (auto synced = sync_leftovers(); !synced) return synced;
   auto made = live_region::create(system_, options_.live_directory, identity, next_nonce_);
   if (made) {
     live_ = std::move(*made);
@@ -243,13 +241,16 @@ result<void> checkpoint_state::begin_epoch() {
       auto prepared = prepare(place, (pages_.record_at(place).flags & unordered) != 0);
       if (prepared) ready.push_back(*prepared);
     }
-    if (!ready.empty()) {
-      pages_.records(0).repeat = resumes_;
-      pages.push_back(&pages_.records(0));
-    }
+    if (!ready.empty() && !resumes_) pages.push_back(&pages_.records(0));
     resumes_ = false;
   }
-  if (write(std::move(pages), false) != errc{}) return fatal(failed_);
+  // The thread starts while the device writes. Nobody asks it for anything yet.
+  const auto start_keeper = [this] {
+    if (!options_.keeper_thread) return;
+    keeper_trouble_ = keeper_.start(options_.keeper_name, options_.keeper_cpu,
+                                    [this] { return tend(); });
+  };
+  if (write(std::move(pages), false, start_keeper) != errc{}) return fatal(failed_);
   if (live_) live_.confirm(open_epoch_, next_nonce_);
   for (auto* each : ready) start(*each);
   publish_figures();

@@ -75,10 +75,17 @@ void checked_run::take(const std::string& name, std::uint64_t count, std::uint64
       --count;
     } else if (taken.code() == errc::unavailable) {
       file_->tend();
+    } else if (taken.code() == errc::io && bad_sync_ordered_ && !host_.to_come) {
+      return;
     } else {
       must(result<void>(error{taken.code(), 0, std::string(taken.text())}), "next");
     }
   }
+}
+
+void checked_run::order(bad_sync what) {
+  host_.to_come = what;
+  bad_sync_ordered_ = true;
 }
 
 void checked_run::take_from_blocks(const std::string& name, std::size_t handle,

@@ -48,6 +48,7 @@ class checked_run {
   void open(bool create = false);
   void strict(const std::string& name, sequence_options options = {});
   void blocks(const std::string& name, block_sequence_options options = {});
+  // Stops early when a bad sync that was ordered has come.
   void take(const std::string& name, std::uint64_t count, std::uint64_t at_once = 1);
   void take_from_blocks(const std::string& name, std::size_t handle, std::uint64_t count);
   void end_handle(const std::string& name, std::size_t handle);
@@ -55,6 +56,8 @@ class checked_run {
   void kill();
   void power_cut();  // the kindest one: everything written had arrived
   void adopt(sequence floor);
+
+  void order(bad_sync what);
 
   machine& host() { return host_; }
   const history& past() const { return past_; }
@@ -74,6 +77,7 @@ class checked_run {
   std::map<std::string, durable_blocks> blocks_;
   std::map<std::pair<std::string, std::size_t>, durable_blocks::handle> handles_;
   history past_;
+  bool bad_sync_ordered_ = false;
 };
 
 enum class failure_kind : std::uint8_t { kill_with_live, kill_without_live, power_cut };

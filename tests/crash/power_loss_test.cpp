@@ -117,6 +117,14 @@ block_sequence_options made_blocks(std::uint64_t block = 4, durability how = dur
   return {.create = true, .durability = how, .max_gap = small_gap, .block = block};
 }
 
+// Records that share no sector with the head of their page, so that its copies can tear.
+void fill_a_sector(checked_run& run) {
+  constexpr auto records = sector_bytes / format::record_bytes;
+  static_assert(records == 2);
+  run.strict("first", made());
+  run.strict("second", made());
+}
+
 // ---- scenarios
 
 void create_and_issue(checked_run& run) {
@@ -140,7 +148,7 @@ void two_on_a_page(checked_run& run) {
 
 void each_number_durable(checked_run& run) {
   run.open(true);
-  run.strict("first", made());
+  fill_a_sector(run);
   run.strict("each", made(small_gap, durability::each));
   run.strict("third", made(small_gap, durability::each));
   run.take("each", 20);
@@ -154,7 +162,7 @@ void each_number_durable(checked_run& run) {
 
 void blocks_of_two_handles(checked_run& run) {
   run.open(true);
-  run.strict("first", made());
+  fill_a_sector(run);
   run.blocks("traces", made_blocks());
   for (int i = 0; i < 6; ++i) {
     run.take_from_blocks("traces", 0, 5);
@@ -169,7 +177,7 @@ void blocks_of_two_handles(checked_run& run) {
 
 void window_grows_and_jumps(checked_run& run) {
   run.open(true);
-  run.strict("first", made());
+  fill_a_sector(run);
   run.strict("jumps", made(4096));
   run.take("jumps", 10);
   run.take("jumps", 3, 2000);
@@ -180,7 +188,7 @@ void window_grows_and_jumps(checked_run& run) {
 
 void killed_then_reopened(checked_run& run) {
   run.open(true);
-  run.strict("first", made());
+  fill_a_sector(run);
   run.strict("trades", made());
   run.blocks("traces", made_blocks());
   run.take("trades", 50);
@@ -224,7 +232,7 @@ void many_pages(checked_run& run) {
 
 void memory_beside_ahead(checked_run& run) {
   run.open(true);
-  run.strict("first", made());
+  fill_a_sector(run);
   run.strict("fast", made(small_gap, durability::memory));
   run.strict("trades", made());
   run.take("fast", 50);
@@ -240,7 +248,7 @@ void memory_beside_ahead(checked_run& run) {
 
 void adopted(checked_run& run) {
   run.open(true);
-  run.strict("first", made());
+  fill_a_sector(run);
   run.strict("trades", made());
   run.take("trades", 50);
   run.close();
@@ -263,6 +271,43 @@ void backed_up(checked_run& run) {
   run.take_from_blocks("traces", 1, 30);
   run.close();
 }
+
+// The owner dies of a sync or after it, so that what it wrote last is in the page cache only. Who
+// comes next must not replace the one copy that is durable.
+scenario ends_at_a_bad_sync(bad_sync what, durability how) {
+  return [=](checked_run& run) {
+    run.open(true);
+    fill_a_sector(run);
+    run.strict("trades", made(16, how));
+    run.take("trades", 3);
+    run.order(what);
+    run.take("trades", 40);
+    run.kill();
+    run.open();
+    run.strict("trades");
+    run.take("trades", 30);
+    run.kill();
+    run.open();
+    run.strict("trades");
+    run.take("trades", 12);
+  };
+}
+
+class power_loss_after_a_bad_sync
+    : public testing::TestWithParam<std::tuple<bad_sync::kind, durability, live_policy>> {};
+
+TEST_P(power_loss_after_a_bad_sync, loses_and_repeats_nothing) {
+  const auto [kind, how, live] = GetParam();
+  for (std::uint64_t after = 0; after < 3; ++after) {
+    expect_sound(ends_at_a_bad_sync({kind, after}, how), {.live = live});
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    all, power_loss_after_a_bad_sync,
+    testing::Combine(testing::Values(bad_sync::kills, bad_sync::fails),
+                     testing::Values(durability::ahead, durability::each),
+                     testing::Values(live_policy::automatic, live_policy::off)));
 
 TEST(power_loss, create_and_issue) { expect_sound(create_and_issue); }
 TEST(power_loss, two_sequences_on_one_page) { expect_sound(two_on_a_page); }

@@ -197,7 +197,8 @@ std::uint64_t machine::random() { return mix(random_); }
 
 void machine::process::kill() {
   const std::lock_guard held(on_.guard_);
-  if (!alive_) return;
+  if (buried_) return;
+  buried_ = true;
   alive_ = false;
   for (auto& [fd, each] : open_) {
     if (each.file && on_.locks_[each.file.get()] == &each) on_.locks_.erase(each.file.get());
@@ -290,18 +291,35 @@ ssize_t machine::process::pwrite(int fd, const void* from, std::size_t count, of
 
 ssize_t machine::process::pwrite_durably(int fd, const void* from, std::size_t count, off_t at) {
   const auto put = pwrite(fd, from, count, at);
-  return put >= 0 && sync(fd) != 0 ? -1 : put;
+  if (put < 0) return -1;
+  return sync(fd, static_cast<std::uint64_t>(at), count) != 0 ? -1 : put;
 }
 
-int machine::process::sync(int fd) {
+// Linux after a failed write-back: the error is told once, and the pages count as clean.
+std::optional<int> machine::process::sync_badly(const descriptor& at) {
+  if (!on_.to_come || on_.to_come->after-- != 0) return std::nullopt;
+  const auto how = on_.to_come->how;
+  on_.to_come.reset();
+  if (how == bad_sync::kills) {
+    alive_ = false;
+  } else if (at.file) {
+    on_.note({disk_event::failed_sync, at.file->number});
+  }
+  return refuse(EIO);
+}
+
+int machine::process::sync(int fd, std::uint64_t at, std::uint64_t count) {
   const std::lock_guard held(on_.guard_);
   auto* open = find(fd);
   if (!alive_ || open == nullptr) return refuse(alive_ ? EBADF : EIO);
   ++on_.syncs;
   on_.clock_ns_ += on_.sync_ns;
+  if (const auto bad = sync_badly(*open)) return *bad;
   if (on_.sabotaged.sync_is_a_lie) return 0;
   if (open->file) {
-    on_.note({disk_event::sync_file, open->file->number});
+    disk_event synced{disk_event::sync_file, open->file->number, at};
+    synced.count = count;
+    on_.note(std::move(synced));
   } else {
     on_.note({disk_event::sync_names});
   }
@@ -494,7 +512,14 @@ class replay {
         rename(current_, event);
         pending_names_.push_back(&event);
         break;
-      case disk_event::sync_file: sync(event.inode); break;
+      case disk_event::sync_file:
+        if (event.count == 0) {
+          sync(event.inode);
+        } else {
+          sync_range(event);
+        }
+        break;
+      case disk_event::failed_sync: forgotten_[event.inode].merge(dirty(event.inode)); break;
       case disk_event::sync_names:
         for (const auto* each : pending_names_) rename(durable_, *each);
         pending_names_.clear();
@@ -537,9 +562,10 @@ class replay {
   }
 
  private:
+  using sectors_written = std::map<std::uint64_t, std::vector<sector>>;  // by offset: every value
   struct unsynced_file {
     std::optional<std::uint64_t> length;
-    std::map<std::uint64_t, std::vector<sector>> sectors;  // every value since the sync
+    sectors_written sectors;  // since the sync
   };
 
   static void rename(disk_image& in, const disk_event& event) {
@@ -571,8 +597,11 @@ class replay {
       if (values.empty()) values.push_back(read(before, at));
       const auto now = read(data, at);
       if (std::find(values.begin(), values.end(), now) == values.end()) values.push_back(now);
+      forgotten_[event.inode].erase(at);
     }
   }
+
+  sectors_written dirty(std::uint64_t inode) { return unsynced_[inode].sectors; }
 
   void resize(std::uint64_t inode, std::uint64_t length) {
     current_.files[inode].resize(length);
@@ -580,14 +609,36 @@ class replay {
   }
 
   void sync(std::uint64_t inode) {
-    durable_.files[inode] = current_.files[inode];
+    auto before = std::exchange(durable_.files[inode], current_.files[inode]);
     unsynced_.erase(inode);
+    for (const auto& [at, values] : forgotten_[inode]) {
+      unsynced_[inode].sectors[at] = values;
+      const auto old = read(before, at);
+      auto& now = durable_.files[inode];
+      const auto count = std::min(sector_bytes, now.size() - std::min<std::size_t>(now.size(), at));
+      std::copy_n(old.begin(), count, now.begin() + static_cast<std::ptrdiff_t>(at));
+    }
+  }
+
+  // A durable write says nothing of what was dirty elsewhere.
+  void sync_range(const disk_event& event) {
+    const auto& now = current_.files[event.inode];
+    auto& kept = durable_.files[event.inode];
+    const auto end = event.at + event.count;
+    if (kept.size() < end) kept.resize(end);
+    for (auto at = event.at / sector_bytes * sector_bytes; at < end; at += sector_bytes) {
+      const auto value = read(now, at);
+      std::copy_n(value.begin(), std::min<std::size_t>(sector_bytes, kept.size() - at),
+                  kept.begin() + static_cast<std::ptrdiff_t>(at));
+      unsynced_[event.inode].sectors.erase(at);
+    }
   }
 
   disk_image durable_;
   disk_image current_;
   std::vector<const disk_event*> pending_names_;
   std::map<std::uint64_t, unsynced_file> unsynced_;
+  std::map<std::uint64_t, sectors_written> forgotten_;  // by failed syncs, and not written since
 };
 
 void drop_nameless(disk_image& in) {

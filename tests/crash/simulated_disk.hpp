@@ -46,7 +46,16 @@ struct live_image {
 
 // One thing that happened to the disk.
 struct disk_event {
-  enum kind : std::uint8_t { create, write, resize, sync_file, name, unname, sync_names };
+  enum kind : std::uint8_t {
+    create,
+    write,
+    resize,
+    sync_file,
+    failed_sync,  // what was dirty stays readable, but no later sync looks at it
+    name,
+    unname,
+    sync_names
+  };
 
   kind what = write;
   std::uint64_t inode = 0;
@@ -54,6 +63,7 @@ struct disk_event {
   bytes data{};
   std::string path{};
   std::shared_ptr<const live_image> live{};  // the tmpfs at that moment
+  std::uint64_t count = 0;  // bytes that a sync of a file covers; 0 for all
 };
 
 struct journal {
@@ -67,6 +77,13 @@ struct sabotage {
   bool one_copy = false;       // copy B lies where copy A does
   bool sync_is_a_lie = false;  // sync returns success and does nothing
   std::function<void(std::uint64_t at, bytes& page)> rewrite{};  // of a whole page on its way out
+};
+
+// What the next sync but `after` does instead of its work.
+struct bad_sync {
+  enum kind : std::uint8_t { kills, fails };
+  kind how = kills;
+  std::uint64_t after = 0;
 };
 
 // A machine that runs. Not thread safe beyond a lock around each call.
@@ -105,6 +122,7 @@ class machine {
   std::uint64_t syncs = 0;        // calls of fdatasync, fsync and durable writes
   long disk_type;                 // f_type of /disk
   std::uint64_t live_room = std::uint64_t{1} << 40;  // bytes that the tmpfs can still back
+  std::optional<bad_sync> to_come;
 
  private:
   friend class process;
@@ -183,10 +201,12 @@ class machine::process final : public detail::os {
   descriptor* find(int fd);
   int refuse(int why) const;
   void describe(const inode& from, struct ::stat* to) const;
-  int sync(int fd);
+  int sync(int fd, std::uint64_t at = 0, std::uint64_t count = 0);
+  std::optional<int> sync_badly(const descriptor& at);
 
   machine& on_;
   bool alive_ = true;
+  bool buried_ = false;  // its locks and mappings are gone too
   std::map<int, descriptor> open_;
   std::set<void*> mappings_;
 };

@@ -82,6 +82,7 @@ class watched_os : public detail::os {
   std::string real_path(const char* path) override {
     return fails("real_path") ? std::string() : behind_.real_path(path);
   }
+  void begin_writing(int fd) override { behind_.begin_writing(fd); }
   std::string boot_id() override { return fails("boot_id") ? std::string() : behind_.boot_id(); }
   std::int64_t birth_ns(int fd) override { return behind_.birth_ns(fd); }
   int make_like(int fd, const struct ::stat& other) override {

@@ -42,6 +42,11 @@ class private_arena {
     if (at_ != nullptr) ::munmap(at_, bytes_);
   }
 
+  // A wish: whether the kernel should back what is touched from now on by huge pages.
+  void prefer_huge_pages(bool wanted) noexcept {
+    static_cast<void>(::madvise(at_, bytes_, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE));
+  }
+
   explicit operator bool() const noexcept { return at_ != nullptr; }
   void* data() const noexcept { return at_; }
   std::size_t size() const noexcept { return bytes_; }
