@@ -163,7 +163,7 @@ class checkpoint_state final : public mark_keeper,
   result<void> take_lock();
   result<void> attach_live_region();
   bool can_resume();
-  sequence confirmed_mark(std::size_t place) noexcept;
+  errc repeat_records() noexcept;
   result<void> begin_epoch();
   void list_live_blocks();
   result<void> repair_pair(std::size_t index);
@@ -198,6 +198,7 @@ class checkpoint_state final : public mark_keeper,
   void count_lag(open_sequence& of) noexcept;
   errc write(page_list pages, bool never_sync,
              const std::function<void()>& meanwhile = {}) noexcept;
+  void fail_write(int os_error) noexcept;
   errc write_both(page_list pages) noexcept;
   void add_ledger(page_list& pages);
   errc write_ledger() noexcept;
@@ -245,7 +246,7 @@ class checkpoint_state final : public mark_keeper,
   struct ::stat identity_ {};
   live_region live_;
   bool live_trusted_ = false;  // it was there when this process opened the file
-  bool resumes_ = false;  // opening: go on under the marks that the live region vouches for
+  bool resumes_ = false;  // opening: go on under the marks that were found
   std::unordered_multimap<std::uint64_t, std::size_t> live_blocks_;  // record id -> holder line
   std::string live_refusal_;
   std::mutex commit_;

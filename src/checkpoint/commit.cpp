@@ -288,16 +288,20 @@ errc checkpoint_state::write(page_list pages, bool never_sync,
   if (pages.empty()) return {};
   if (check_identity() != errc{}) return failed_;
   if (const int bad = pages_.write(pages, open_epoch_, never_sync, meanwhile)) {
-    const auto where = std::string(pages_.failed_call()) + " at byte " +
-                       std::to_string(pages_.failed_offset());
-    failed_errno_ = bad;
-    fail(errc::io, system_failure(bad, path_, where,
-                                  "nothing above the last durable mark will be issued: repair "
-                                  "the storage, then open the file again").text);
+    fail_write(bad);
   } else if (std::binary_search(pages.begin(), pages.end(), &pages_.header())) {
     nonce_on_disk_ = pages_.file_header().open_nonce;
   }
   return failed_;
+}
+
+void checkpoint_state::fail_write(int os_error) noexcept {
+  const auto where = std::string(pages_.failed_call()) + " at byte " +
+                     std::to_string(pages_.failed_offset());
+  failed_errno_ = os_error;
+  fail(errc::io, system_failure(os_error, path_, where,
+                                "nothing above the last durable mark will be issued: repair "
+                                "the storage, then open the file again").text);
 }
 
 // Structure (names, options) must be in both copies before anybody relies on it.

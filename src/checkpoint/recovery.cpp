@@ -128,16 +128,8 @@ result<void> checkpoint_state::check_owner_identity() {
   return {};
 }
 
-// The mark up to which numbers were issued by a dead owner, so that the sync of that mark or of a
-// higher one is certain to have returned: of both copies of the page the lower mark is no less.
-sequence checkpoint_state::confirmed_mark(std::size_t place) noexcept {
-  // order: live-limit-seen <- live-limit-raised: numbers below may have left
-  const auto limit = live_.tickets(place).limit.load(acquire);
-  return std::min<sequence>(limit, pages_.record_at(place).mark);
-}
-
-// Whether the opening needs to write the header only: the live region knows that the newest header
-// is durable, and up to which marks the strict sequences may go on; there is room below them.
+// Whether one sync is enough: the live region knows that the newest header is durable, and there is
+// room below the marks that were found. Their page is repeated with the header.
 bool checkpoint_state::can_resume() {
   if (pages_.pairs() != 1 || pages_.header().unconfirmed) return false;
   if (pages_.records(0).one_damaged) return false;
@@ -150,7 +142,7 @@ bool checkpoint_state::can_resume() {
     const bool memory = of.durability == static_cast<std::uint8_t>(durability::memory);
     const bool each = of.durability == static_cast<std::uint8_t>(durability::each);
     if (!strict || memory || !to.from_live) return false;
-    if (!each && to.next >= confirmed_mark(place)) return false;
+    if (!each && to.next >= of.mark) return false;
     any = true;
   }
   return any;
@@ -241,7 +233,11 @@ result<void> checkpoint_state::begin_epoch() {
       auto prepared = prepare(place, (pages_.record_at(place).flags & unordered) != 0);
       if (prepared) ready.push_back(*prepared);
     }
-    if (!ready.empty() && !resumes_) pages.push_back(&pages_.records(0));
+    if (resumes_) {
+      if (repeat_records() != errc{}) return fatal(failed_);
+    } else if (!ready.empty()) {
+      pages.push_back(&pages_.records(0));
+    }
     resumes_ = false;
   }
   // The thread starts while the device writes. Nobody asks it for anything yet.
@@ -255,6 +251,12 @@ result<void> checkpoint_state::begin_epoch() {
   for (auto* each : ready) start(*each);
   publish_figures();
   return {};
+}
+
+errc checkpoint_state::repeat_records() noexcept {
+  const int bad = pages_.repeat(pages_.records(0));
+  if (bad != 0) fail_write(bad);
+  return failed_;
 }
 
 bool checkpoint_state::was_active(const record& of) const noexcept {

@@ -307,7 +307,7 @@ result<open_sequence*> checkpoint_state::prepare(std::size_t place, bool is_unor
   made.served_ns = system_.steady_ns();
   open_by_place_.emplace(place, &made);
   if (resumes_) {
-    made.first_mark = confirmed_mark(place);
+    made.first_mark = of.mark;
     return &made;
   }
   const auto ahead = how == durability::each ? 0 : made.window;
