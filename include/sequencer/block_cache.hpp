@@ -115,7 +115,7 @@ template <block_source Source>
 struct block_cache<Source>::state {
   template <class... Args>
   explicit state(block_options asked, Args&&... args)
-      : options(checked(asked)), source(std::forward<Args>(args)...) {
+      : options(checked(asked)), source(detail::make_source<Source>(std::forward<Args>(args)...)) {
     grow();
     if (slots.empty()) return;
     // The first slot is nobody's; it tells the process that owns this cache from its children.

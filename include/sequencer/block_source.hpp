@@ -3,6 +3,8 @@
 
 #include <concepts>
 #include <cstdint>
+#include <type_traits>
+#include <utility>
 
 #include <sequencer/block.hpp>
 #include <sequencer/cache_line.hpp>
@@ -64,6 +66,20 @@ class [[nodiscard]] result<block> {
   block held_{};
   errc code_{};
 };
+
+namespace detail {
+
+// An aggregate needs braces before clang 16 (P0960). Elided, so a source need not be movable.
+template <block_source Source, class... Args>
+Source make_source(Args&&... args) {
+  if constexpr (std::is_constructible_v<Source, Args...>) {
+    return Source(std::forward<Args>(args)...);
+  } else {
+    return Source{std::forward<Args>(args)...};
+  }
+}
+
+}  // namespace detail
 
 // Blocks from memory: dense, volatile, shared by any number of caches.
 //

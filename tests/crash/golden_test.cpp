@@ -68,7 +68,7 @@ bytes make(bool closed) {
 }
 
 bytes read(const std::string& name) {
-  std::ifstream from(std::string(SEQUENCER_GOLDEN) + "/" + name, std::ios::binary);
+  std::ifstream from(SEQUENCER_GOLDEN "/" + name, std::ios::binary);
   return {std::istreambuf_iterator<char>(from), {}};
 }
 
