@@ -13,18 +13,22 @@
 #include <thread>
 #include <vector>
 
+#include <tests/emulated.hpp>
+
 namespace {
 
 using sequencer::block;
 using sequencer::block_cache;
 using sequencer::block_options;
 using sequencer::block_request;
+using sequencer::emulated;
 using sequencer::errc;
 using sequencer::loss;
 using sequencer::memory_source;
 using sequencer::range;
 using sequencer::result;
 using sequencer::sequence;
+using sequencer::without_wipe_on_fork;
 
 using memory_cache = block_cache<memory_source>;
 
@@ -311,6 +315,7 @@ errc in_child(Try attempt) {
 }
 
 TEST(BlockCache, AChildOfForkIsRefusedAndTheParentGoesOn) {
+  if (emulated) GTEST_SKIP() << without_wipe_on_fork;
   memory_cache cache({.block = 100});
   auto mine = cache.local();
   EXPECT_EQ(*mine.next(), 0u);

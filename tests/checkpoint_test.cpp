@@ -22,6 +22,7 @@
 
 #include <tests/crash/scratch.hpp>
 #include <tests/crash/watched_os.hpp>
+#include <tests/emulated.hpp>
 
 namespace sequencer {
 namespace {
@@ -629,6 +630,7 @@ TEST_F(checkpoint_file, a_second_opener_is_refused_by_every_path) {
 }
 
 TEST_F(checkpoint_file, a_forked_child_is_not_the_owner) {
+  if (emulated) GTEST_SKIP() << without_wipe_on_fork;
   auto file = open(true);
   auto trades = strict(file, "trades");
   auto traces = blocks(file, "traces");

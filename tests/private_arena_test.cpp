@@ -5,8 +5,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <tests/emulated.hpp>
+
 namespace {
 
+using sequencer::emulated;
+using sequencer::without_wipe_on_fork;
 using sequencer::detail::private_arena;
 
 TEST(PrivateArena, IsZeroedAndRoundedToPages) {
@@ -27,6 +31,7 @@ TEST(PrivateArena, MovesItsMemory) {
 }
 
 TEST(PrivateArena, AChildFindsItZeroedAndTheParentDoesNot) {
+  if (emulated) GTEST_SKIP() << without_wipe_on_fork;
   auto arena = private_arena::make(1);
   auto* word = static_cast<volatile int*>(arena.data());
   *word = 42;

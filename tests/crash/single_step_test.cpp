@@ -162,7 +162,10 @@ class bystander {
   // True when something that a recovery could see has changed since it was last asked.
   bool look(bool at_files) {
     bool changed = false;
-    if (at_files) changed = look_at_file() | look_at_region();
+    if (at_files) {
+      changed = look_at_file();
+      changed = look_at_region() || changed;
+    }
     for (std::size_t i = 0; i < std::size(pages_); ++i) {
       if (mapped_[i] == nullptr) continue;
       if (std::memcmp(mapped_[i], pages_[i].data(), pages_[i].size()) == 0) continue;
