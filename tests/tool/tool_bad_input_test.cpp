@@ -327,6 +327,9 @@ TEST_F(bad_input, memory_storage_must_be_accepted) {
 }
 
 TEST_F(bad_input, a_limit_on_file_size_is_an_io_failure_and_no_death) {
+#ifdef SEQUENCER_COVERAGE
+  GTEST_SKIP() << "skipped: the profiler writes its figures at exit and dies of the limit";
+#endif
   const auto path = dir_ / "limited.seq";
   const auto refused = run({"bash", "-c", "ulimit -f 8 && exec \"$@\"", "limited", TOOL_PROGRAM,
                             "create", path, "trades"});
