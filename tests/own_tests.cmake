@@ -70,17 +70,6 @@ function(sequencer_add_program name)
   set(SEQUENCER_ADDED TRUE PARENT_SCOPE)
 endfunction()
 
-# What nearly every test includes, compiled once a build.
-function(sequencer_add_prelude)
-  file(WRITE "${CMAKE_CURRENT_BINARY_DIR}/prelude.cpp" "")
-  add_library(sequencer_prelude OBJECT "${CMAKE_CURRENT_BINARY_DIR}/prelude.cpp")
-  sequencer_own(sequencer_prelude)
-  target_link_libraries(sequencer_prelude PRIVATE sequencer::core GTest::gmock_main)
-  target_precompile_headers(sequencer_prelude PRIVATE
-    <gmock/gmock.h> <gtest/gtest.h> <algorithm> <atomic> <functional> <map> <optional> <set>
-    <string> <thread> <vector>)
-endfunction()
-
 # sequencer_add_test(<name> LABEL <label> SOURCES <source>... [LIBRARIES <target>...]
 #                    [TIMEOUT <seconds>] [SERIAL])
 # A GoogleTest program; every case in it becomes a test of its own.
@@ -100,7 +89,6 @@ function(sequencer_add_test name)
   if(SEQUENCER_COVERAGE)
     target_compile_definitions(${name} PRIVATE SEQUENCER_COVERAGE)
   endif()
-  target_precompile_headers(${name} REUSE_FROM sequencer_prelude)
   set(serial "")
   if(arg_SERIAL)
     set(serial RUN_SERIAL TRUE)
