@@ -95,7 +95,8 @@ result<void> checkpoint_state::close() {
     add_ledger(pages);
     write(std::move(pages), false);
     // The flag says that all the rest is on stable storage, so it is written when that is true.
-    pages_.file_header().flags |= closed_cleanly;
+    if (const int bad = pages_.confirm_all()) fail_write(bad);
+    if (pages_.all_confirmed()) pages_.file_header().flags |= closed_cleanly;
     write({&pages_.header()}, false);
   }
   for (auto& each : open_) each.numbers.wake();

@@ -291,6 +291,7 @@ errc checkpoint_state::write(page_list pages, bool never_sync,
     fail_write(bad);
   } else if (std::binary_search(pages.begin(), pages.end(), &pages_.header())) {
     nonce_on_disk_ = pages_.file_header().open_nonce;
+    if (live_) live_.note_durable_header(pages_.header().generation);
   }
   return failed_;
 }

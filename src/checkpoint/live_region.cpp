@@ -47,6 +47,7 @@ struct live_region::header {
   atomic<std::uint64_t> valid;  // stored last
   // One bit per page of ticket lines that is backed: the others must not be touched.
   std::array<atomic<std::uint64_t>, format::max_pairs / 64> backed;
+  std::uint64_t durable_header;  // its generation
 };
 
 
@@ -183,6 +184,13 @@ void live_region::confirm(std::uint64_t epoch, const format::bytes16& nonce) noe
   head.open_epoch = epoch;
   keep_program_order();
 }
+
+void live_region::note_durable_header(std::uint64_t generation) noexcept {
+  head().durable_header = generation;
+  keep_program_order();
+}
+
+std::uint64_t live_region::durable_header() const noexcept { return head().durable_header; }
 
 bool live_region::confirmed(const format::bytes16& nonce) const noexcept {
   return head().nonce == nonce;

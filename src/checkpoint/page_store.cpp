@@ -151,7 +151,7 @@ result<void> page_store::salvage_header(std::uint64_t length) {
     return failure(errc::corrupt, path_, "is too short to hold any sequence; start a new file");
   }
   auto& header = header_.image->header;
-  header = {};
+  *header_.image = {};
   std::uint64_t epoch = 0;
   const auto pairs = (pages_there - first_record_page) / 2;
   for (std::uint32_t i = 0; i < 2 * pairs; ++i) {
@@ -338,6 +338,12 @@ int page_store::repeat(pair& which) {
   if (const int bad = read_fully(system_, fd_, &found, sizeof found, at)) {
     return failed("pread", at, bad);
   }
+  // A page that a failed sync left clean may have been dropped, and its older content be back.
+  const auto* uuid = &header_.image->header.uuid;
+  if (found.header.generation != which.generation ||
+      judge(found, kind_of(which), index_of(which), uuid) != page_verdict::sound) {
+    return failed("pread of a page that changed by itself", at, EIO);
+  }
   if (const int bad = write_fully(system_, fd_, &found, sizeof found, at, false)) {
     return failed("pwrite", at, bad);
   }
@@ -346,12 +352,26 @@ int page_store::repeat(pair& which) {
   return 0;
 }
 
+// Of a pair that lost a copy the damaged one is replaced first, and nothing rests on it.
 int page_store::confirm(const std::vector<pair*>& which) {
   for (auto* each : which) {
-    if (!each->unconfirmed) continue;
+    if (!each->unconfirmed || each->one_damaged) continue;
     if (const int bad = repeat(*each)) return bad;
   }
   return repeated_.empty() ? 0 : settle(false);
+}
+
+int page_store::confirm_all() {
+  std::vector<pair*> all{&header_};
+  for (auto& each : ledger_) all.push_back(&each);
+  for (auto& each : records_) all.push_back(&each);
+  return confirm(all);
+}
+
+bool page_store::all_confirmed() const noexcept {
+  const auto confirmed = [](const pair& of) { return !of.unconfirmed; };
+  return confirmed(header_) && std::all_of(std::begin(ledger_), std::end(ledger_), confirmed) &&
+         std::all_of(records_.begin(), records_.end(), confirmed);
 }
 
 int page_store::stage(pair& which, std::uint64_t open_epoch) {
@@ -367,7 +387,7 @@ int page_store::stage(pair& which, std::uint64_t open_epoch) {
 
 void page_store::turn(pair& written) noexcept {
   written.newest ^= 1;
-  written.one_damaged = false;
+  written.one_damaged = written.unconfirmed = false;
   if (written.copies_due != 0) --written.copies_due;
 }
 

@@ -47,8 +47,8 @@ int write_fully(os& system, int fd, const void* from, std::size_t bytes, off_t a
 // Every page of a file in memory, and the rule of two copies for writing them back.
 //
 // Invariant: of each pair the copy named by `newest` is on stable storage, unless it is
-// unconfirmed; then the other one is. stage() touches only the other copy of a confirmed pair, and
-// settle() turns the pair only after a sync that returned success.
+// unconfirmed; then the other one is, unless it is damaged. stage() touches only the other copy of
+// a confirmed or damaged pair, and settle() turns the pair only after a sync that returned success.
 class page_store {
  public:
   struct pair {
@@ -58,7 +58,8 @@ class page_store {
     bool one_damaged = false;  // found so and not written since
     bool staged = false;
     // What a dead owner wrote last may be in the page cache only, clean or not. It is repeated over
-    // itself and synced before its other copy, the one that is durable for certain, is replaced.
+    // itself and synced before its other copy, the one that is durable for certain, is replaced;
+    // where that one is damaged, it is replaced at once.
     bool unconfirmed = false;
     std::uint8_t copies_due = 0;  // copies that do not have the image yet; the ledger's only
   };
@@ -82,6 +83,9 @@ class page_store {
 
   // After an owner that did not end orderly: nothing is known to be on stable storage.
   void doubt_all() noexcept;
+  // Confirms whatever is unconfirmed, by one sync; all_confirmed() but for pairs that lost a copy.
+  int confirm_all();
+  bool all_confirmed() const noexcept;
   // Repeats what was found of an unconfirmed pair over itself; confirmed by the next settle().
   int repeat(pair& which);
   // Writes the older copy of a confirmed pair; not durable before settle().

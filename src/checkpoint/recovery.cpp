@@ -118,7 +118,9 @@ result<void> checkpoint_state::check_owner_identity() {
   }
   const bool same_boot = boot_id_ == header.boot_id.data();
   const bool clean_end = (header.flags & closed_cleanly) != 0 && !pages_.header().one_damaged;
+  // The header that says so may itself be in the page cache only; what it speaks of is not.
   if (!clean_end) pages_.doubt_all();
+  pages_.header().unconfirmed = true;
   const auto trouble = identity_trouble(system_, file_.fd(), identity_, header, same_boot);
   if (!trouble.empty()) {
     return failure(errc::fenced, path_,
@@ -132,7 +134,7 @@ result<void> checkpoint_state::check_owner_identity() {
 // room below the marks that were found. Their page is repeated with the header.
 bool checkpoint_state::can_resume() {
   if (pages_.pairs() != 1 || pages_.header().unconfirmed) return false;
-  if (pages_.records(0).one_damaged) return false;
+  if (pages_.header().one_damaged || pages_.records(0).one_damaged) return false;
   bool any = false;
   for (std::size_t place = 0; place < records_per_page; ++place) {
     const auto& of = pages_.record_at(place);
@@ -177,9 +179,8 @@ result<void> checkpoint_state::attach_live_region() {
     live_ = std::move(*attached);
     live_trusted_ = true;
     list_live_blocks();
-    // Of a damaged pair the lost copy may be the one that was confirmed.
-    const bool known = live_.confirmed(header.open_nonce) && !pages_.header().one_damaged;
-    if (known) pages_.header().unconfirmed = false;
+    const bool known = live_.durable_header() == pages_.header().generation;
+    if (known && live_.confirmed(header.open_nonce)) pages_.header().unconfirmed = false;
     resumes_ = can_resume();
     // An opening that died before it confirmed left its nonce as the pending one, which goes now.
     live_.confirm(header.open_epoch, header.open_nonce);
@@ -254,8 +255,8 @@ result<void> checkpoint_state::begin_epoch() {
 }
 
 errc checkpoint_state::repeat_records() noexcept {
-  const int bad = pages_.repeat(pages_.records(0));
-  if (bad != 0) fail_write(bad);
+  if (check_identity() != errc{}) return failed_;
+  if (const int bad = pages_.repeat(pages_.records(0))) fail_write(bad);
   return failed_;
 }
 

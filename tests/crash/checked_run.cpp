@@ -44,6 +44,18 @@ void checked_run::open(bool create) {
   past_.epochs.emplace_back(file_->open_epoch(), host_.position());
 }
 
+void checked_run::open_badly(bad_sync what) {
+  options_.create = false;
+  options_.system = door_.get();
+  past_.openings.push_back(host_.position());
+  host_.to_come = what;
+  if (checkpoint::open(desk, options_)) {
+    std::fprintf(stderr, "an opening outlived its bad sync\n");
+    std::abort();
+  }
+  kill();
+}
+
 void checked_run::strict(const std::string& name, sequence_options options) {
   strict_.insert_or_assign(name, must(file_->sequence(name, options), "sequence"));
   past_.sequences.try_emplace(

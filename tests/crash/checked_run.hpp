@@ -46,6 +46,8 @@ class checked_run {
   explicit checked_run(checkpoint_options options = {}, sabotage broken = {});
 
   void open(bool create = false);
+  // An opening that dies of a sync that was ordered to go wrong.
+  void open_badly(bad_sync what);
   void strict(const std::string& name, sequence_options options = {});
   void blocks(const std::string& name, block_sequence_options options = {});
   // Stops early when a bad sync that was ordered has come.

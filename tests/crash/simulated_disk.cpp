@@ -244,7 +244,7 @@ int machine::process::close(int fd) {
   const std::lock_guard held(on_.guard_);
   auto* open = find(fd);
   if (open == nullptr) return refuse(EBADF);
-  if (alive_ && open->file) {
+  if (!buried_ && open->file) {
     const auto at = on_.locks_.find(open->file.get());
     if (at != on_.locks_.end() && at->second == open) on_.locks_.erase(at);
   }
