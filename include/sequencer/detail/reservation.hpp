@@ -244,7 +244,7 @@ class reservation {
   [[gnu::noinline]] result<sequence> leave_when_durable(sequence taken) noexcept {
     if (taken >= beyond_) return taken > top ? refusal() : errc::exhausted;
     if (taken < durable()) {
-      ask_once();
+      ask_once(taken);
       return taken;
     }
     // relaxed: a statistic.
@@ -285,14 +285,16 @@ class reservation {
   }
 
   // The first caller to cross the soft mark asks and lets the others pass quickly up to the hard
-  // one. That is the hard mark from before the request: storing one that this request brought
-  // would wipe out the next soft mark, while an old one only makes somebody ask once more.
-  void ask_once() noexcept {
+  // one, unless the keeper has answered already: its next soft mark must stand, or nobody would ask
+  // before the hard one. It is another value, being above every number that was taken.
+  void ask_once(sequence taken) noexcept {
+    // relaxed: only compared.
+    auto crossed = limits_.soft.load(relaxed);
     const auto hard = durable();
-    if (each_ || !call_keeper(0)) return;
+    if (each_ || taken < crossed || !call_keeper(0)) return;
     // order: soft-raised -> soft-seen: the mark below which numbers are durable
-    limits_.soft.store(hard, release);
-  }
+    limits_.soft.compare_exchange_strong(crossed, hard, release, relaxed);
+  }  // relaxed: the keeper was faster
 
   // True when this call made the request.
   bool call_keeper(std::uint64_t n) noexcept {
@@ -322,7 +324,7 @@ class reservation {
 
   void ask_when_past_soft(sequence next) noexcept {
     // relaxed: decides only whether to ask early.
-    if (next > limits_.soft.load(relaxed)) ask_once();
+    if (next > limits_.soft.load(relaxed)) ask_once(next - 1);
   }
 
   ticket_line& tickets_;
