@@ -15,8 +15,10 @@ using namespace format;
 
 namespace {
 
-constexpr std::uint64_t smallest_window = 1024;      // numbers
-constexpr std::int64_t window_aim_ns = 100'000'000;  // a reservation should last about this long
+constexpr std::uint64_t smallest_window = 1024;  // numbers
+
+// What a reservation should last where max_gap allows it: longer than storage hesitates.
+constexpr std::int64_t window_aim_ns = 1'000'000'000;
 
 std::uint64_t now_ns(os& system) { return static_cast<std::uint64_t>(system.steady_ns()); }
 
