@@ -223,6 +223,7 @@ class checkpoint_state final : public mark_keeper,
   // closing.cpp; commit_ held
   void stop_blocks(open_sequence& of);
   void finish_record(open_sequence& of);
+  void confirm_rest() noexcept;
   page_list finish_untouched();
 
   // ledger, commit_ held (ledger.cpp)

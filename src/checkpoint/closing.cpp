@@ -95,7 +95,7 @@ result<void> checkpoint_state::close() {
     add_ledger(pages);
     write(std::move(pages), false);
     // The flag says that all the rest is on stable storage, so it is written when that is true.
-    if (const int bad = pages_.confirm_all()) fail_write(bad);
+    confirm_rest();
     if (pages_.all_confirmed()) pages_.file_header().flags |= closed_cleanly;
     write({&pages_.header()}, false);
   }
@@ -103,6 +103,12 @@ result<void> checkpoint_state::close() {
   if (failed_ == errc{}) live_.discard();
   file_.release();
   return failed_ == errc{} ? result<void>() : fatal(failed_);
+}
+
+// After a failure nothing is synced again, as if it could succeed.
+void checkpoint_state::confirm_rest() noexcept {
+  if (failed_ != errc{} || check_identity() != errc{}) return;
+  if (const int bad = pages_.confirm_all()) fail_write(bad);
 }
 
 // Tails of handles that are still about may lose a number or so to their owners while we look.
