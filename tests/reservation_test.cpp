@@ -89,6 +89,23 @@ TEST(Reservation, AsksOnceWhenTheSoftMarkIsCrossed) {
   EXPECT_EQ(*d.numbers.next(), 10u);
 }
 
+// Were the new soft mark lost, nobody would ask before the hard one, and callers would wait.
+TEST(Reservation, AKeeperWhoAnswersAtOnceIsAskedAgainAtItsNewSoftMark) {
+  desk d(10);
+  d.keeper.eager = true;
+  d.keeper.serve(d.numbers);
+  for (int asked = 1; asked <= 4; ++asked) {
+    while (d.keeper.requests < asked) ASSERT_TRUE(d.numbers.next());
+    const auto durable = d.numbers.durable();
+    EXPECT_EQ(d.numbers.position() + 10, durable) << "served while the caller was asking";
+    while (d.numbers.position() < durable - 5) ASSERT_TRUE(d.numbers.next());
+    EXPECT_EQ(d.keeper.requests, asked);
+    ASSERT_TRUE(d.numbers.next());
+    EXPECT_EQ(d.keeper.requests, asked + 1);
+  }
+  EXPECT_EQ(d.numbers.waits(), 0u);
+}
+
 TEST(Reservation, ATimeoutTakesNothing) {
   desk d(4);
   d.keeper.serve(d.numbers);

@@ -292,5 +292,45 @@ TEST(failed_sync, is_never_asked_again) {
   EXPECT_EQ(syncs_after, 0) << "wrote or synced again after a failure";
 }
 
+// Pages that an unclean end left in doubt are confirmed at an orderly one, unless it has failed.
+TEST(failed_sync, is_not_followed_by_the_confirmation_of_other_pages) {
+  machine host;
+  const auto open_on = [](detail::os& system) {
+    return checkpoint::open(desk, {.create = true,
+                                   .live = live_policy::off,
+                                   .keeper_thread = false,
+                                   .system = &system});
+  };
+  const auto name = [](int i) { return std::string(70, 'n') + std::to_string(i); };
+  {
+    const auto door = host.boot_process();
+    auto opened = open_on(*door);
+    ASSERT_TRUE(opened) << opened.text();
+    for (int i = 0; i < 12; ++i) {
+      ASSERT_TRUE(opened->sequence(name(i), {.create = true, .max_gap = 16}));
+    }
+    door->kill();
+  }
+  const auto door = host.boot_process();
+  watched_os faulty(*door);
+  auto opened = open_on(faulty);
+  ASSERT_TRUE(opened) << opened.text();
+  ASSERT_TRUE(opened->sequence(name(0)));
+  bool broken = false;
+  int calls_after = 0;
+  faulty.watch([&](std::string_view call) {
+    const bool syncs = call == "pwrite_durably" || call == "fdatasync" || call == "fsync";
+    if (broken && (syncs || call == "pwrite")) ++calls_after;
+    if (!syncs || broken) return fate{};
+    broken = true;
+    return fate{EIO, 0};
+  });
+  const auto closed = opened->close();
+  ASSERT_FALSE(closed);
+  EXPECT_TRUE(broken);
+  EXPECT_EQ(closed.failure().os_error, EIO);
+  EXPECT_EQ(calls_after, 0) << "wrote or synced again after a failure";
+}
+
 }  // namespace
 }  // namespace sequencer::crash
