@@ -87,7 +87,7 @@ struct sequence_status {
   sequence maximum = 0;
   sequence position = 0;    // the next number, as far as it is known
   bool exact = false;       // position is known to the number
-  sequence high_water = 0;  // durable mark
+  sequence high_water = 0;  // durable mark; of one that is not open, as the file is read
   std::uint64_t max_gap = 0;
   std::uint64_t max_step = 0;
   std::uint64_t window = 0;  // reservation in force

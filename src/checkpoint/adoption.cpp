@@ -94,8 +94,10 @@ void checkpoint_state::drop_live_region() {
 }
 
 result<void> checkpoint_state::load_damaged() {
-  if (const int bad = file_.acquire(); bad != 0) {
+  if (const int bad = file_.acquire(); bad == EAGAIN || bad == EACCES) {
     return failure(errc::locked, path_, "is open elsewhere; close it there first");
+  } else if (bad != 0) {
+    return system_failure(bad, path_, "locking the file", "use a file system with OFD locks");
   }
   boot_id_ = system_.boot_id();
   struct ::stat here {};

@@ -118,8 +118,6 @@ class checkpoint_state final : public mark_keeper,
   bool in_owner_process() const noexcept;
 
  private:
-  friend class recovery;
-
   using page_list = std::vector<page_store::pair*>;
 
   // What is asked of either kind of sequence, in one shape.
@@ -163,6 +161,7 @@ class checkpoint_state final : public mark_keeper,
   result<void> take_lock();
   result<void> attach_live_region();
   bool can_resume();
+  errc secure_header() noexcept;
   errc repeat_records() noexcept;
   result<void> begin_epoch();
   void list_live_blocks();
@@ -170,6 +169,7 @@ class checkpoint_state final : public mark_keeper,
   struct continuation {
     sequence next = 0;
     bool from_live = false;
+    sequence counted_from = 0;  // from_live: what happened below, the region does not know
     std::vector<hole> lost;
   };
   continuation resolve(std::size_t place);

@@ -76,7 +76,7 @@ result<void> checkpoint_state::close() {
   std::vector<std::shared_ptr<durable_blocks::cache>> caches;
   {
     const std::lock_guard held(commit_);
-    if (closed_) return {};
+    if (closed_) return failed_ == errc{} ? result<void>() : fatal(failed_);
     closed_ = true;
     for (auto& each : open_) {
       if (each.cache) caches.push_back(std::move(each.cache));
@@ -107,7 +107,7 @@ result<void> checkpoint_state::close() {
 
 // After a failure nothing is synced again, as if it could succeed.
 void checkpoint_state::confirm_rest() noexcept {
-  if (failed_ != errc{} || check_identity() != errc{}) return;
+  if (failed_ != errc{} || pages_.all_confirmed() || check_identity() != errc{}) return;
   if (const int bad = pages_.confirm_all()) fail_write(bad);
 }
 

@@ -72,7 +72,8 @@ void checkpoint_state::settle_holes(const record& of, const continuation& to) {
   for (auto& each : ledgers_) {
     if (each.id != of.id) continue;
     if (each.holes.forget_from(to.next)) ledger_changed_ = true;
-    if (to.from_live && each.holes.forget_guesses(of.settled)) ledger_changed_ = true;
+    const auto known = std::max<sequence>(of.settled, to.counted_from);
+    if (to.from_live && each.holes.forget_guesses(known)) ledger_changed_ = true;
   }
   for (const auto& lost : to.lost) add_hole(of.id, lost);
 }
@@ -80,6 +81,10 @@ void checkpoint_state::settle_holes(const record& of, const continuation& to) {
 void checkpoint_state::load_ledger() {
   for (const auto& [id, lost] : decode_ledger(pages_)) add_hole(id, lost);
   ledger_changed_ = false;
+  for (std::size_t index = 0; index < ledger_pages; ++index) {
+    auto& page = pages_.ledger(index);
+    if (page.one_damaged) page.copies_due = 1;
+  }
 }
 
 void checkpoint_state::add_hole(std::uint64_t id, const hole& lost) {

@@ -73,12 +73,12 @@ class live_region {
   void announce(const format::bytes16& next) noexcept;
   // The opening is durable: only `epoch` and `nonce` are good from now on.
   void confirm(std::uint64_t epoch, const format::bytes16& nonce) noexcept;
-  // Whether the opening of that nonce became durable.
+  // Whether the region was confirmed for the opening of that nonce.
+  bool confirmed(const format::bytes16& nonce) const noexcept;
   // The generation of the file's newest header that was synced, so that a successor knows which
   // one it may rely on; 0 when nobody has said.
   void note_durable_header(std::uint64_t generation) noexcept;
   std::uint64_t durable_header() const noexcept;
-  bool confirmed(const format::bytes16& nonce) const noexcept;
   // Backs what is needed for the record at `place`; false when tmpfs is full.
   bool back_tickets(std::size_t place) noexcept;
   bool back_holder(std::size_t index) noexcept;

@@ -125,7 +125,11 @@ result<void> write_new_file(os& system, const std::string& path, file_image& ima
     return trouble(errno, "giving the new file its name");
   }
   if (const int bad = sync_directory(system, directory_of(path))) {
-    if (!replace) system.unlink(path.c_str());
+    if (replace) {
+      return system_failure(bad, path, "syncing the directory of the file, which was replaced",
+                            "sync it, or a power cut may bring the old file back");
+    }
+    system.unlink(path.c_str());
     return trouble(bad, "syncing the directory");
   }
   return {};

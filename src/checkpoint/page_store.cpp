@@ -348,16 +348,28 @@ int page_store::repeat(pair& which) {
     return failed("pwrite", at, bad);
   }
   ++counts_.pages;
+  which.repeated = true;
   repeated_.push_back(&which);
   return 0;
 }
 
-// Of a pair that lost a copy the damaged one is replaced first, and nothing rests on it.
-int page_store::confirm(const std::vector<pair*>& which) {
-  for (auto* each : which) {
-    if (!each->unconfirmed || each->one_damaged) continue;
+// Of a pair that lost a copy the damaged one is replaced first, and nothing rests on it. Records
+// say that what they passed over is listed, so the ledger is confirmed with them.
+int page_store::repeat_doubtful(const std::vector<pair*>& which) {
+  auto doubtful = which;
+  const auto is_records = [&](const pair* each) { return kind_of(*each) == page_kind::records; };
+  if (std::any_of(which.begin(), which.end(), is_records)) {
+    for (auto& each : ledger_) doubtful.push_back(&each);
+  }
+  for (auto* each : doubtful) {
+    if (!each->unconfirmed || each->one_damaged || each->repeated) continue;
     if (const int bad = repeat(*each)) return bad;
   }
+  return 0;
+}
+
+int page_store::confirm(const std::vector<pair*>& which) {
+  if (const int bad = repeat_doubtful(which)) return bad;
   return repeated_.empty() ? 0 : settle(false);
 }
 
@@ -402,7 +414,7 @@ int page_store::settle(bool never_sync, const std::function<void()>& meanwhile) 
     counts_.last_sync_ns = static_cast<std::uint64_t>(system_.steady_ns() - from);
     ++counts_.syncs;
   }
-  for (auto* confirmed : repeated_) confirmed->unconfirmed = false;
+  for (auto* confirmed : repeated_) confirmed->unconfirmed = confirmed->repeated = false;
   repeated_.clear();
   for (auto* written : staged_) {
     written->staged = false;

@@ -61,6 +61,7 @@ class page_store {
     // itself and synced before its other copy, the one that is durable for certain, is replaced;
     // where that one is damaged, it is replaced at once.
     bool unconfirmed = false;
+    bool repeated = false;  // and not synced yet
     std::uint8_t copies_due = 0;  // copies that do not have the image yet; the ledger's only
   };
 
@@ -83,19 +84,17 @@ class page_store {
 
   // After an owner that did not end orderly: nothing is known to be on stable storage.
   void doubt_all() noexcept;
-  // Confirms whatever is unconfirmed, by one sync; all_confirmed() but for pairs that lost a copy.
+  // Confirms the unconfirmed ones of these pairs, and what they rest on, by one sync; not those
+  // that lost a copy.
+  int confirm(const std::vector<pair*>& which);
   int confirm_all();
   bool all_confirmed() const noexcept;
-  // Repeats what was found of an unconfirmed pair over itself; confirmed by the next settle().
-  int repeat(pair& which);
-  // Writes the older copy of a confirmed pair; not durable before settle().
-  int stage(pair& which, std::uint64_t open_epoch);
-  // Makes everything staged durable. With never_sync it stays in the page cache, and later writes
-  // go over it again, so that the last synced copy is never replaced by an unsynced one.
-  // `meanwhile`, if there is one, runs once the device has begun.
-  int settle(bool never_sync, const std::function<void()>& meanwhile = {});
-  // stage() and settle() of all pairs named, confirmed first where that is due; one durable write
-  // where it is one pair.
+  // The same without its sync: the next write() brings that.
+  int repeat_doubtful(const std::vector<pair*>& which);
+  // Writes the older copies of the pairs named, which are confirmed first where that is due, and
+  // makes them durable; one durable write where it is one pair. With never_sync they stay in the
+  // page cache, and later writes go over them again, so that the last synced copy is never replaced
+  // by an unsynced one. `meanwhile`, if there is one, runs once the device has begun.
   int write(const std::vector<pair*>& which, std::uint64_t open_epoch, bool never_sync,
             const std::function<void()>& meanwhile = {});
 
@@ -138,7 +137,9 @@ class page_store {
                       pair& into);
   static void turn(pair& written) noexcept;
   void seal_next(pair& which, std::uint64_t open_epoch) noexcept;
-  int confirm(const std::vector<pair*>& which);
+  int repeat(pair& which);
+  int stage(pair& which, std::uint64_t open_epoch);
+  int settle(bool never_sync, const std::function<void()>& meanwhile = {});
   int failed(const char* call, off_t at, int os_error) noexcept;
   format::page_kind kind_of(const pair& which) const noexcept;
   std::uint32_t index_of(const pair& which) const noexcept;

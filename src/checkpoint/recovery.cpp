@@ -53,10 +53,12 @@ result<std::shared_ptr<checkpoint_state>> checkpoint_state::open(std::string pat
   if (auto ready = made->recover(path); !ready) return ready.failure();
   close_at_exit(made);
   if (made->keeper_trouble_ != 0) {
-    return system_failure(made->keeper_trouble_, path,
-                          "starting the keeper thread (CPU " +
-                              std::to_string(made->options_.keeper_cpu) + ")",
-                          "name a CPU that this process may use, or raise its thread limit");
+    const int cpu = made->options_.keeper_cpu;
+    return system_failure(
+        made->keeper_trouble_, path,
+        "starting the keeper thread" + (cpu < 0 ? "" : " on CPU " + std::to_string(cpu)),
+        cpu < 0 ? "raise the limit of threads"
+                : "name a CPU that this process may use, or raise the limit of threads");
   }
   return made;
 }
@@ -180,10 +182,14 @@ result<void> checkpoint_state::attach_live_region() {
     live_trusted_ = true;
     list_live_blocks();
     const bool known = live_.durable_header() == pages_.header().generation;
-    if (known && live_.confirmed(header.open_nonce)) pages_.header().unconfirmed = false;
+    if (known) pages_.header().unconfirmed = false;
+    // An opening that died before it confirmed left its nonce as the pending one, and a header that
+    // may not be durable: the region knows the former header until this one is.
+    if (!live_.confirmed(header.open_nonce)) {
+      if (secure_header() != errc{}) return fatal(failed_);
+      live_.confirm(header.open_epoch, header.open_nonce);
+    }
     resumes_ = can_resume();
-    // An opening that died before it confirmed left its nonce as the pending one, which goes now.
-    live_.confirm(header.open_epoch, header.open_nonce);
     live_.announce(next_nonce_);
     return {};
   }
@@ -214,8 +220,10 @@ void checkpoint_state::list_live_blocks() {
 result<void> checkpoint_state::begin_epoch() {
   load_ledger();
   auto& header = pages_.file_header();
+  const bool after_clean_end = (header.flags & closed_cleanly) != 0;
   // Of a damaged pair the lost copy may have named the next epoch.
-  open_epoch_ = header.open_epoch + (pages_.header().one_damaged ? 2 : 1);
+  const bool header_damaged = pages_.header().one_damaged;
+  open_epoch_ = header.open_epoch + (header_damaged ? 2 : 1);
   header.open_epoch = open_epoch_;
   header.open_nonce = next_nonce_;
   header.boot_id = {};
@@ -225,10 +233,11 @@ result<void> checkpoint_state::begin_epoch() {
   header.owner_pid = static_cast<std::uint64_t>(::getpid());
   header.flags &= ~std::uint64_t{closed_cleanly};
   repaired_.assign(pages_.pairs(), 0);
-  // A file of one page of records has what was in use ready by the same sync.
+  // A file of one page of records has what was in use ready by the same sync. Not after an orderly
+  // end: no page is written before the header that vouches for them is replaced.
   page_list pages{&pages_.header()};
   std::vector<open_sequence*> ready;
-  if (pages_.pairs() == 1) {
+  if (pages_.pairs() == 1 && !after_clean_end) {
     for (std::size_t place = 0; place < records_per_page; ++place) {
       if (!was_active(pages_.record_at(place))) continue;
       auto prepared = prepare(place, (pages_.record_at(place).flags & unordered) != 0);
@@ -248,15 +257,23 @@ result<void> checkpoint_state::begin_epoch() {
                                     [this] { return tend(); });
   };
   if (write(std::move(pages), false, start_keeper) != errc{}) return fatal(failed_);
+  // Else the pair would name epochs that are two apart, and losing a copy once more repeat one.
+  if (header_damaged && write({&pages_.header()}, false) != errc{}) return fatal(failed_);
   if (live_) live_.confirm(open_epoch_, next_nonce_);
   for (auto* each : ready) start(*each);
   publish_figures();
   return {};
 }
 
+errc checkpoint_state::secure_header() noexcept {
+  if (check_identity() != errc{}) return failed_;
+  if (const int bad = pages_.confirm({&pages_.header()})) fail_write(bad);
+  return failed_;
+}
+
 errc checkpoint_state::repeat_records() noexcept {
   if (check_identity() != errc{}) return failed_;
-  if (const int bad = pages_.repeat(pages_.records(0))) fail_write(bad);
+  if (const int bad = pages_.repeat_doubtful({&pages_.records(0)})) fail_write(bad);
   return failed_;
 }
 
@@ -289,6 +306,7 @@ checkpoint_state::continuation checkpoint_state::resolve(std::size_t place) {
       // order: live-limit-seen <- live-limit-raised: numbers below may have left
       to.next = ticket_line::exact(taken, tickets.limit.load(acquire), of.settled);
       to.from_live = true;
+      to.counted_from = tickets.since.load(relaxed);  // relaxed: as above
       if (of.kind == static_cast<std::uint8_t>(record_kind::blocks)) {
         resolve_blocks(of, tickets, to);
       }

@@ -337,6 +337,7 @@ ticket_line* checkpoint_state::tickets_for(std::size_t place, sequence next) {
     if (!goes_on) line.id.store(0, relaxed);   // relaxed: as above
     line.next.store(next, relaxed);            // relaxed: as above
     if (!goes_on) line.limit.store(next, relaxed);  // relaxed: as above
+    if (!goes_on) line.since.store(next, relaxed);  // relaxed: as above
     line.intent.store(0, relaxed);             // relaxed: as above
     // order: live-id-set -> live-id-seen: the counter that belongs to the id
     line.id.store(id, release);

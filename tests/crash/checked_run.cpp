@@ -49,11 +49,17 @@ void checked_run::open_badly(bad_sync what) {
   options_.system = door_.get();
   past_.openings.push_back(host_.position());
   host_.to_come = what;
-  if (checkpoint::open(desk, options_)) {
-    std::fprintf(stderr, "an opening outlived its bad sync\n");
-    std::abort();
+  {
+    const auto opened = checkpoint::open(desk, options_);
+    if (opened && !host_.to_come) {
+      std::fprintf(stderr, "an opening outlived its bad sync\n");
+      std::abort();
+    }
+    if (opened) past_.epochs.emplace_back(opened->open_epoch(), host_.position());
+    host_.to_come.reset();  // it needed fewer syncs than that
+    door_->kill();
   }
-  kill();
+  forget_process();
 }
 
 void checked_run::strict(const std::string& name, sequence_options options) {

@@ -330,6 +330,7 @@ TEST(failed_sync, is_not_followed_by_the_confirmation_of_other_pages) {
   EXPECT_TRUE(broken);
   EXPECT_EQ(closed.failure().os_error, EIO);
   EXPECT_EQ(calls_after, 0) << "wrote or synced again after a failure";
+  EXPECT_FALSE(opened->close()) << "what failed once is not closed well the second time";
 }
 
 }  // namespace

@@ -183,6 +183,7 @@ machine::node machine::make(const std::string& path, std::uint32_t mode) {
 void machine::note(disk_event happened) {
   if (!logging_) return;
   happened.live = std::make_shared<const live_image>(live_now());
+  happened.boot_id = boot_id_;
   log_.events.push_back(std::move(happened));
 }
 

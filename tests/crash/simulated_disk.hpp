@@ -63,6 +63,7 @@ struct disk_event {
   bytes data{};
   std::string path{};
   std::shared_ptr<const live_image> live{};  // the tmpfs at that moment
+  std::string boot_id{};
   std::uint64_t count = 0;  // bytes that a sync of a file covers; 0 for all
 };
 

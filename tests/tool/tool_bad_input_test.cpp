@@ -204,10 +204,7 @@ TEST_F(bad_input, one_bit_in_any_page_is_recoverable) {
     const auto number = std::stoull(next.out);
     EXPECT_GE(number, least) << "page " << at;
     least = number + 1;
-    // Ledger pages are repaired when something is written to them.
-    const bool ledger = at >= 2 && at < 8;
-    if (!ledger) expect_verdict(0, ": sound\n");
-    if (ledger) command::flip(file_, at * page + 17 * at + 40, static_cast<int>(at % 8));
+    expect_verdict(0, ": sound\n");
   }
 }
 

@@ -44,6 +44,7 @@ struct alignas(interference_size) ticket_line {
   atomic<std::uint64_t> intent{0};
   atomic<sequence> intent_first{0};
   atomic<sequence> intent_last{0};
+  atomic<sequence> since{0};  // the line was first used for its id at this number
 
   // The exact next number from both words. `known`: some position that was reached for certain; a
   // closed counter is not below it, one that was counted past `top` by refused calls is.
