@@ -9,6 +9,7 @@
 
 #include "crc32c.hpp"
 #include "failure.hpp"
+#include "ledger_page.hpp"
 #include "rules.hpp"
 
 namespace sequencer::detail {
@@ -50,6 +51,10 @@ std::string text(page_verdict verdict) {
     case page_verdict::sound: break;
   }
   return "is sound";
+}
+
+const ledger_body& ledger_of(const page& image) noexcept {
+  return *reinterpret_cast<const ledger_body*>(image.body.data());
 }
 
 }  // namespace
@@ -354,12 +359,14 @@ int page_store::repeat(pair& which) {
 }
 
 // Of a pair that lost a copy the damaged one is replaced first, and nothing rests on it. Records
-// say that what they passed over is listed, so the ledger is confirmed with them.
+// say that what they passed over is listed, so what the ledger lists is confirmed with them.
 int page_store::repeat_doubtful(const std::vector<pair*>& which) {
   auto doubtful = which;
   const auto is_records = [&](const pair* each) { return kind_of(*each) == page_kind::records; };
   if (std::any_of(which.begin(), which.end(), is_records)) {
-    for (auto& each : ledger_) doubtful.push_back(&each);
+    for (auto& each : ledger_) {
+      if (ledger_of(*each.image).count != 0) doubtful.push_back(&each);
+    }
   }
   for (auto* each : doubtful) {
     if (!each->unconfirmed || each->one_damaged || each->repeated) continue;
