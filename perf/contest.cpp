@@ -14,7 +14,8 @@ namespace {
 
 constexpr std::uint64_t recorded_items = 5'000;  // a thread, checked one by one after each slice
 constexpr int attempts = 6;                      // at an undisturbed slice
-constexpr double far_factor = 1.7;               // a transfer this much above the least is far
+constexpr double far_factor = 1.7;               // a transfer this much slower or faster than most
+                                                 // is another placement
 
 struct sample {
   double ns = 0;  // an item
@@ -117,32 +118,35 @@ class stage {
   std::vector<lane> lanes_;
 };
 
-double least_probe(const std::vector<lane>& lanes) {
-  double least = std::numeric_limits<double>::max();
+// What a transfer takes where the run spent most of its time.
+double usual_probe(const std::vector<lane>& lanes) {
+  std::vector<double> all;
   for (const auto& lane : lanes) {
     for (const auto& each : lane.samples) {
-      if (each.taken) least = std::min(least, each.faster_probe);
+      if (each.taken) all.push_back(each.faster_probe);
     }
   }
-  return least;
+  return all.empty() ? 0 : quantile(all, 0.5);
 }
 
-enum class regime { one, near, far, mixed };
+enum class regime { one, near, sibling, far, mixed };
 
-regime regime_of(const sample& of, double least) {
+regime regime_of(const sample& of, double usual) {
   if (of.probe == 0) return regime::one;
-  if (of.probe <= far_factor * least) return regime::near;
-  return of.faster_probe > far_factor * least ? regime::far : regime::mixed;
+  if (of.faster_probe > far_factor * usual) return regime::far;
+  if (of.probe < usual / far_factor) return regime::sibling;
+  const bool as_usual = of.probe <= far_factor * usual && of.faster_probe >= usual / far_factor;
+  return as_usual ? regime::near : regime::mixed;
 }
 
 // The samples of every lane that belong to one regime; NaN elsewhere.
 std::vector<std::vector<double>> in_regime(const std::vector<lane>& lanes, regime wanted,
-                                           double least) {
+                                           double usual) {
   std::vector<std::vector<double>> chosen;
   for (const auto& lane : lanes) {
     auto& to = chosen.emplace_back();
     for (const auto& each : lane.samples) {
-      const bool fits = each.taken && regime_of(each, least) == wanted;
+      const bool fits = each.taken && regime_of(each, usual) == wanted;
       to.push_back(fits ? each.ns : std::numeric_limits<double>::quiet_NaN());
     }
   }
@@ -159,6 +163,7 @@ std::vector<double> only_present(const std::vector<double>& samples) {
 const char* name_of(regime which) {
   switch (which) {
     case regime::near: return "near";
+    case regime::sibling: return "sibling";
     case regime::far: return "far";
     default: return "one";
   }
@@ -217,7 +222,7 @@ void run_contest(contest& of, const plan& how, team& workers, std::mt19937_64& r
     std::shuffle(order.begin(), order.end(), random);
     for (const auto which : order) on.play(which, round);
   }
-  const auto least = least_probe(on.lanes());
+  const auto usual = usual_probe(on.lanes());
   std::vector<std::uint64_t> discarded;
   std::vector<std::string> wrong;
   for (const auto& lane : on.lanes()) {
@@ -225,9 +230,9 @@ void run_contest(contest& of, const plan& how, team& workers, std::mt19937_64& r
     wrong.push_back(lane.wrong);
   }
   const auto before = into.rows.size();
-  for (const auto which : {regime::one, regime::near, regime::far}) {
+  for (const auto which : {regime::one, regime::near, regime::sibling, regime::far}) {
     of.params.placement = name_of(which);
-    add_rows(of, in_regime(on.lanes(), which, least), discarded, wrong, "ns/item", random, into);
+    add_rows(of, in_regime(on.lanes(), which, usual), discarded, wrong, "ns/item", random, into);
   }
   for (auto at = before; at < into.rows.size(); ++at) {
     const auto& lane = on.lanes()[index_of(of, into.rows[at].contender)];

@@ -14,7 +14,7 @@ struct parameters {
   std::uint64_t batch = 1;     // numbers a call
   unsigned threads = 1;
   std::uint64_t capacity = 0;  // sequences, or numbers a block; 0 where it means nothing
-  std::string placement = "one";  // one core, near, far, any (not pinned)
+  std::string placement = "one";  // one core, near, sibling, far, any
 };
 
 struct row {

@@ -59,7 +59,8 @@ class program {
     if (quick_ && failed_ != 0) return;
     ran_ = true;
     random<Suite>(name, asked);
-    if (!quick_) search<Suite>(name, is_full() ? asked.full_bound : asked.bound);
+    if (quick_ && failed_ != 0) return;
+    search<Suite>(name, is_full() ? asked.full_bound : asked.bound);
   }
 
   bool is_full() const { return scale_ >= full_scale; }
