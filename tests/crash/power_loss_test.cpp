@@ -82,7 +82,7 @@ void judge_rot_of_cuts(verdict& all, checked_run& run, std::size_t at) {
 verdict judge_everything(checked_run& run) {
   verdict all;
   const auto& log = run.host().log();
-  const auto exhaustive = scale() >= 20 ? std::uint64_t{1} << 16 : 400 * scale();
+  const auto exhaustive = scale() >= 20 ? std::uint64_t{1} << 16 : 200 * scale();
   for (std::size_t at = 0; at <= log.events.size(); ++at) {
     if (all.broken.size() > enough_failures) break;
     aftermath after{failure_kind::power_cut, at, at, nullptr, {}, true, run.host().sabotaged};
