@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <cctype>
+#include <functional>
 #include <iostream>
 #include <map>
 #include <set>
@@ -247,13 +248,25 @@ TEST(short_counts, of_reads_and_writes_cost_nothing) {
   for (const auto& each : found.broken) ADD_FAILURE() << each;
 }
 
+// The first sync fails; what is written or synced after it is counted.
+struct first_sync_fails {
+  bool broken = false;
+  int calls_after = 0;
+
+  fate operator()(std::string_view call) {
+    const bool syncs = call == "pwrite_durably" || call == "fdatasync" || call == "fsync";
+    if (broken && (syncs || call == "pwrite")) ++calls_after;
+    if (!syncs || broken) return {};
+    broken = true;
+    return {EIO, 0};
+  }
+};
+
 // A sync that failed once and then "succeeds" has lost the data: nobody asks it again.
 TEST(failed_sync, is_never_asked_again) {
   machine host;
   const auto door = host.boot_process();
   watched_os faulty(*door);
-  bool broken = false;
-  int syncs_after = 0;
   auto opened = checkpoint::open(desk, {.create = true,
                                         .live_directory = "/live",
                                         .keeper_thread = false,
@@ -261,15 +274,8 @@ TEST(failed_sync, is_never_asked_again) {
   ASSERT_TRUE(opened) << opened.text();
   auto trades = opened->sequence("trades", {.max_gap = 16});
   ASSERT_TRUE(trades) << trades.text();
-  faulty.watch([&](std::string_view call) {
-    const bool syncs = call == "pwrite_durably" || call == "fdatasync" || call == "fsync";
-    if (broken && (syncs || call == "pwrite")) ++syncs_after;
-    if (syncs && !broken) {
-      broken = true;
-      return fate{EIO, 0};
-    }
-    return fate{};
-  });
+  first_sync_fails strike;
+  faulty.watch(std::ref(strike));
   const auto durable = trades->high_water();
   std::uint64_t issued = 0;
   result<sequence> last = errc::unavailable;
@@ -282,14 +288,14 @@ TEST(failed_sync, is_never_asked_again) {
       opened->tend();
     }
   }
-  EXPECT_TRUE(broken);
+  EXPECT_TRUE(strike.broken);
   EXPECT_EQ(last.code(), errc::io);
   EXPECT_EQ(trades->high_water(), durable) << "a mark moved after its sync had failed";
   EXPECT_EQ(issued, durable - 1) << "what was durable before may leave";
   const auto closed = opened->close();
   ASSERT_FALSE(closed);
   EXPECT_EQ(closed.failure().os_error, EIO);
-  EXPECT_EQ(syncs_after, 0) << "wrote or synced again after a failure";
+  EXPECT_EQ(strike.calls_after, 0) << "wrote or synced again after a failure";
 }
 
 // Pages that an unclean end left in doubt are confirmed at an orderly one, unless it has failed.
@@ -316,20 +322,13 @@ TEST(failed_sync, is_not_followed_by_the_confirmation_of_other_pages) {
   auto opened = open_on(faulty);
   ASSERT_TRUE(opened) << opened.text();
   ASSERT_TRUE(opened->sequence(name(0)));
-  bool broken = false;
-  int calls_after = 0;
-  faulty.watch([&](std::string_view call) {
-    const bool syncs = call == "pwrite_durably" || call == "fdatasync" || call == "fsync";
-    if (broken && (syncs || call == "pwrite")) ++calls_after;
-    if (!syncs || broken) return fate{};
-    broken = true;
-    return fate{EIO, 0};
-  });
+  first_sync_fails strike;
+  faulty.watch(std::ref(strike));
   const auto closed = opened->close();
   ASSERT_FALSE(closed);
-  EXPECT_TRUE(broken);
+  EXPECT_TRUE(strike.broken);
   EXPECT_EQ(closed.failure().os_error, EIO);
-  EXPECT_EQ(calls_after, 0) << "wrote or synced again after a failure";
+  EXPECT_EQ(strike.calls_after, 0) << "wrote or synced again after a failure";
   EXPECT_FALSE(opened->close()) << "what failed once is not closed well the second time";
 }
 
