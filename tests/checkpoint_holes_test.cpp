@@ -4,10 +4,13 @@
 #include <gtest/gtest.h>
 
 #include <csignal>
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "crash/scratch.hpp"
+#include "crash/watched_os.hpp"
 
 // The account of lost numbers stays complete and bounded.
 namespace {
@@ -108,6 +111,78 @@ TEST(Holes, AnIdleHandleDoesNotInflateWhatACrashMayHaveLost) {
   const auto lost = total(holes_of(*file, "idle"));
   EXPECT_GE(lost, 63u);
   EXPECT_LE(lost, max_gap + 2 * 64);
+}
+
+// Tails in the file, tails that only the live region knows, and an idle handle that keeps all of
+// them above what is settled.
+void leave_tails_of_every_kind(const scratch& here) {
+  ASSERT_EQ(-SIGKILL, in_child([&] {
+    auto options = here.options(true);
+    options.keeper_thread = false;
+    auto file = checkpoint::open(here.path(), options);
+    auto blocks = file->blocks("traces", {.max_gap = 256, .block = 16});
+    auto idle = blocks->local();
+    static_cast<void>(idle.next());
+    auto above = blocks->local();
+    for (int i = 0; i < 40; ++i) {
+      auto brief = blocks->local();
+      while (!brief.try_next()) file->tend();
+      while (!above.try_next()) file->tend();
+      for (int n = 1; n < 16; ++n) static_cast<void>(above.next());
+    }
+    return ::raise(SIGKILL);
+  })) << "wanted a life that ends by SIGKILL";
+}
+
+// Opens without the live region, killed at call `n` of the system; false when it came through.
+bool dies_in_an_opening_without_the_region(const scratch& here, int n) {
+  const int ended = in_child([&] {
+    int calls = 0;
+    sequencer::crash::watched_os door(sequencer::detail::system_os(), [&](std::string_view) {
+      if (++calls == n) ::raise(SIGKILL);
+      return sequencer::crash::fate{};
+    });
+    auto options = here.options();
+    options.keeper_thread = false;
+    options.live = sequencer::live_policy::off;
+    options.system = &door;
+    auto file = checkpoint::open(here.path(), options);
+    return file && file->blocks("traces") ? 0 : 1;
+  });
+  EXPECT_TRUE(ended == 0 || ended == -SIGKILL) << ended;
+  return ended == -SIGKILL;
+}
+
+// Of each 16 the first went to a handle that ended: 15 are lost, of the idle handle's block too.
+TEST(Holes, AnOpeningThatDiedWithoutTheRegionForgetsNone) {
+  for (int n = 1;; ++n) {
+    SCOPED_TRACE("killed at call " + std::to_string(n));
+    const scratch here;
+    leave_tails_of_every_kind(here);
+    const bool died = dies_in_an_opening_without_the_region(here, n);
+    auto file = checkpoint::open(here.path(), here.options());
+    ASSERT_TRUE(file) << file.text();
+    auto blocks = file->blocks("traces");
+    ASSERT_TRUE(blocks) << blocks.text();
+    auto local = blocks->local();
+    const auto next = local.next();
+    ASSERT_TRUE(next);
+    EXPECT_GE(*next, 16 * 81 + 1u);
+    std::vector<bool> listed(*next, false);
+    for (const auto& each : holes_of(*file, "traces")) {
+      for (auto number = each.numbers.first; number < each.numbers.last; ++number) {
+        listed.at(number) = true;
+      }
+    }
+    // Blocks: the idle handle's, then one brief handle's and one of `above` by turns.
+    for (std::uint64_t block = 0; block < 81; ++block) {
+      const bool used_up = block != 0 && block % 2 == 0;
+      for (std::uint64_t number = 16 * block + 2; number < 16 * block + 17; ++number) {
+        ASSERT_TRUE(used_up || listed[number]) << number << " was lost without a word";
+      }
+    }
+    if (!died) break;
+  }
 }
 
 }  // namespace

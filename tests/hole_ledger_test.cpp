@@ -42,6 +42,54 @@ TEST(HoleLedger, IgnoresNothingAndWhatItKnows) {
   EXPECT_EQ(ledger.holes()[0].lost, 10u);
 }
 
+hole guess(sequencer::sequence first, sequencer::sequence last, loss why = loss::crashed) {
+  return {{first, last}, last - first, 1, why, false, false};
+}
+
+// An opening without the live region lists everything unsettled as lost, over tails that are known
+// to be; the next one finds the region, and forgets the guess.
+TEST(HoleLedger, WhatIsKnownInsideAGuessOutlivesIt) {
+  for (const bool guess_first : {true, false}) {
+    for (const auto why : {loss::crashed, loss::rotten_copy}) {
+      SCOPED_TRACE(guess_first);
+      hole_ledger ledger(8);
+      if (guess_first) ledger.add(guess(10, 100, why));
+      ledger.add(lost(10, 14, loss::handle_ended));
+      ledger.add(lost(40, 45, loss::handle_ended));
+      ledger.add(lost(96, 100, loss::handle_ended));
+      if (!guess_first) ledger.add(guess(10, 100, why));
+      const auto before = ledger.holes();
+      for (const auto& each : before) ledger.add(each);  // a second reading of the same file
+      EXPECT_EQ(ledger.holes().size(), before.size());
+      EXPECT_TRUE(ledger.forget_guesses(10));
+      ASSERT_EQ(ledger.holes().size(), 3u);
+      EXPECT_EQ(ledger.holes()[0].numbers, (range{10, 14}));
+      EXPECT_EQ(ledger.holes()[1].numbers, (range{40, 45}));
+      EXPECT_EQ(ledger.holes()[2].numbers, (range{96, 100}));
+    }
+  }
+}
+
+TEST(HoleLedger, AGuessInsideAGuessOrInsideWhatIsKnownIsIgnored) {
+  hole_ledger ledger(8);
+  ledger.add(guess(10, 100));
+  ledger.add(guess(20, 100, loss::rotten_copy));
+  EXPECT_EQ(ledger.holes().size(), 1u);
+  ledger.add(lost(200, 300));
+  ledger.add(guess(200, 290));
+  EXPECT_EQ(ledger.holes().size(), 2u);
+}
+
+TEST(HoleLedger, AMergedGuessIsKeptAndCountsNoMoreThanItSpans) {
+  hole_ledger ledger(1);
+  ledger.add(guess(10, 20));
+  ledger.add(lost(12, 19, loss::handle_ended));
+  ASSERT_EQ(ledger.holes().size(), 1u);
+  EXPECT_EQ(ledger.holes()[0].numbers, (range{10, 20}));
+  EXPECT_EQ(ledger.holes()[0].lost, 10u);
+  EXPECT_FALSE(ledger.forget_guesses(0));
+}
+
 TEST(HoleLedger, JoinsTouchingHolesOfOneKindOnly) {
   hole_ledger ledger(8);
   ledger.add(lost(10, 20));

@@ -11,6 +11,9 @@ namespace sequencer::detail {
 
 // A bounded, ordered account of holes. Touching holes of one kind become one; beyond the capacity
 // the two nearest neighbours become one that says so and keeps the count of lost numbers.
+//
+// A guess (what an opening that knew no better listed) may be forgotten again, so it stands for
+// nothing but itself: what is known inside it is kept beside it.
 class hole_ledger {
  public:
   explicit hole_ledger(std::size_t capacity) : capacity_(capacity) {}
@@ -19,14 +22,13 @@ class hole_ledger {
   // Threads: one at a time.
   void add(const hole& found) {
     if (found.numbers.empty()) return;
-    const auto at = std::lower_bound(
+    const auto after = std::upper_bound(
         holes_.begin(), holes_.end(), found,
         [](const hole& a, const hole& b) { return a.numbers.first < b.numbers.first; });
-    if (at != holes_.end() && covers(*at, found)) return count_inside(*at, found);
-    if (at != holes_.begin() && covers(*std::prev(at), found)) {
-      return count_inside(*std::prev(at), found);
-    }
-    join_touching(holes_.insert(at, found));
+    const auto known =
+        std::find_if(holes_.begin(), after, [&](const hole& each) { return covers(each, found); });
+    if (known != after) return count_inside(*known, found);
+    join_touching(holes_.insert(after, found));
     while (holes_.size() > capacity_) merge_nearest();
   }
 
@@ -46,8 +48,7 @@ class hole_ledger {
   // Drops guesses from `known` on, made before somebody knew better; true when there was one.
   bool forget_guesses(sequence known) {
     return std::erase_if(holes_, [&](const hole& each) {
-             const bool guess = each.why == loss::crashed || each.why == loss::rotten_copy;
-             return guess && !each.merged && each.numbers.first >= known;
+             return is_guess(each) && each.numbers.first >= known;
            }) != 0;
   }
 
@@ -63,7 +64,12 @@ class hole_ledger {
  private:
   using place = std::vector<hole>::iterator;
 
+  static bool is_guess(const hole& of) noexcept {
+    return (of.why == loss::crashed || of.why == loss::rotten_copy) && !of.merged;
+  }
+
   static bool covers(const hole& known, const hole& found) noexcept {
+    if (is_guess(known) && !is_guess(found)) return false;
     return known.numbers.first <= found.numbers.first && known.numbers.last >= found.numbers.last;
   }
 
@@ -100,7 +106,7 @@ class hole_ledger {
     }
     const auto gone = std::next(nearest);
     nearest->numbers.last = std::max(nearest->numbers.last, gone->numbers.last);
-    nearest->lost += gone->lost;
+    nearest->lost = std::min(nearest->numbers.size(), nearest->lost + gone->lost);
     nearest->epoch = std::max(nearest->epoch, gone->epoch);
     nearest->certain = false;
     nearest->merged = true;
