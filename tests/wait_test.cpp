@@ -18,7 +18,8 @@ class EveryStrategy : public testing::Test {
   S how;
 };
 
-using strategies = testing::Types<wait::spin, wait::yield, wait::backoff, wait::park>;
+using strategies = testing::Types<wait::spin, wait::yield, wait::backoff, wait::park,
+                                  wait::hybrid<20'000>, wait::hybrid<1'000, wait::yield>>;
 TYPED_TEST_SUITE(EveryStrategy, strategies);
 
 constexpr auto no = [] { return false; };

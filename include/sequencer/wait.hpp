@@ -21,8 +21,10 @@ using deadline = std::chrono::steady_clock::time_point;
 inline constexpr deadline never = deadline::max();
 inline constexpr deadline at_once = deadline::min();
 
+// `never` where the clock does not reach that far.
 inline deadline in(std::chrono::nanoseconds span) noexcept {
-  return detail::now() + span;
+  const auto now = detail::now();
+  return span < never - now ? now + span : never;
 }
 
 enum class outcome : std::uint8_t { ready, timeout, stopped };
@@ -98,32 +100,36 @@ class backoff {
   void wake() noexcept {}
 };
 
+// The idle steps of who sleeps on an event, or on what is like one: spins briefly, then listens,
+// and sleeps only when another look has found nothing.
+template <class Event>
+class sleeper {
+ public:
+  explicit sleeper(Event& event) noexcept : event_(&event) {}
+
+  void step(deadline until) noexcept {
+    if (listening_) {
+      event_->sleep(ticket_, until);
+      listening_ = false;
+    } else if (cpu::ticks() - entered_ < spin_ticks) {
+      cpu::relax();
+    } else {
+      ticket_ = event_->listen();
+      listening_ = true;
+    }
+  }
+
+ private:
+  Event* event_;
+  std::uint64_t entered_ = cpu::ticks();
+  typename Event::ticket ticket_ = 0;
+  bool listening_ = false;
+};
+
 // Spins briefly, then sleeps in the kernel until wake(). Nothing is lost between look and sleep.
 class park {
  public:
-  class waiter {
-   public:
-    explicit waiter(detail::event& event) noexcept : event_(&event) {}
-
-    void step(deadline until) noexcept {
-      if (listening_) {
-        event_->sleep(ticket_, until);
-        listening_ = false;
-      } else if (cpu::ticks() - entered_ < spin_ticks) {
-        cpu::relax();
-      } else {
-        ticket_ = event_->listen();
-        listening_ = true;
-      }
-    }
-
-   private:
-    detail::event* event_;
-    std::uint64_t entered_ = cpu::ticks();
-    detail::event::ticket ticket_ = 0;
-    bool listening_ = false;
-  };
-
+  using waiter = sleeper<detail::event>;
   waiter enter() noexcept { return waiter(event_); }
   void wake() noexcept { event_.notify_all(); }
 
@@ -131,6 +137,35 @@ class park {
   detail::event event_;
 };
 
+// The idle steps of who spins for so many ticks first, and then waits as `Then` does.
+template <std::uint64_t Ticks, class Then>
+class spinner {
+ public:
+  explicit spinner(Then then) noexcept : then_(then) {}
+
+  void step(deadline until) noexcept {
+    if (cpu::ticks() - entered_ < Ticks) return cpu::relax();
+    then_.step(until);
+  }
+
+ private:
+  std::uint64_t entered_ = cpu::ticks();
+  Then then_;
+};
+
+// Spins for `Ticks` time-stamp ticks, then waits as `Then` does: for who knows how long a quick
+// answer takes. The Disruptor's PhasedBackoffWaitStrategy, with the phases in the type.
+template <std::uint64_t Ticks, strategy Then = park>
+class hybrid {
+ public:
+  auto enter() noexcept { return spinner<Ticks, decltype(then_.enter())>(then_.enter()); }
+  void wake() noexcept { then_.wake(); }
+
+ private:
+  Then then_;
+};
+
+static_assert(strategy<hybrid<100'000>> && strategy<hybrid<100'000, yield>>);
 static_assert(strategy<spin> && strategy<yield> && strategy<backoff> && strategy<park>);
 
 // Waits until ready() holds.

@@ -22,8 +22,13 @@ inline constexpr auto acquire = std::memory_order_acquire;
 inline constexpr auto release = std::memory_order_release;
 inline constexpr auto acq_rel = std::memory_order_acq_rel;
 
-// Keeps the compiler from moving stores across, for readers that look only after this process
-// died. No instruction: the kernel sees a dead process's stores in program order.
+// Keeps the compiler from moving loads and stores across. No instruction: for readers that look
+// only after this process died, whose stores the kernel sees in program order, and for who makes
+// this thread fence by other means.
 inline void keep_program_order() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
+
+// Orders everything before it against everything after it, stores before loads too. A builtin that
+// the thread sanitizer takes; what it cannot see of it only decides whether somebody sleeps.
+inline void full_fence() noexcept { __sync_synchronize(); }
 
 }  // namespace sequencer::detail

@@ -77,5 +77,6 @@ using plain = T;
 using mutex = std::mutex;
 
 inline void keep_program_order() noexcept {}
+inline void full_fence() noexcept {}
 
 }  // namespace sequencer::detail

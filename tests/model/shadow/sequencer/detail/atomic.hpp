@@ -44,6 +44,9 @@
 #undef errno
 #undef futex
 #undef sched_yield
+#undef pthread_t
+#undef pthread_self
+#undef pthread_equal
 #undef memory_order_relaxed
 #undef memory_order_consume
 #undef memory_order_acquire
@@ -101,6 +104,10 @@ class atomic {
   T fetch_or(T bits, rl::memory_order order,
              place at = {"fetch_or", __builtin_FILE(), __builtin_LINE()}) noexcept {
     return from_word(cell_->value.fetch_or(to_word(bits), order, at));
+  }
+  T fetch_and(T bits, rl::memory_order order,
+             place at = {"fetch_and", __builtin_FILE(), __builtin_LINE()}) noexcept {
+    return from_word(cell_->value.fetch_and(to_word(bits), order, at));
   }
   bool compare_exchange_weak(T& from, T to, rl::memory_order won, rl::memory_order lost,
                              place at = {"cas", __builtin_FILE(), __builtin_LINE()}) noexcept {
@@ -184,6 +191,10 @@ class mutex {
 };
 
 // Only readers after a process died need it, and no model kills one.
+inline void full_fence(const char* file = __builtin_FILE(),
+                       unsigned line = __builtin_LINE()) noexcept {
+  rl::atomic_thread_fence(rl::mo_seq_cst, rl::debug_info("full fence", file, line));
+}
 inline void keep_program_order() noexcept {}
 
 }  // namespace sequencer::detail

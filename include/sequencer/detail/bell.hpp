@@ -1,0 +1,54 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sequencer/cache_line.hpp>
+#include <sequencer/detail/asymmetric_fence.hpp>
+#include <sequencer/detail/event.hpp>
+
+namespace sequencer::detail {
+
+// An event for a condition that is made true far more often than anybody sleeps on it: ringing is
+// one load of a line that nobody writes meanwhile, without a fence.
+//
+// No wake-up is lost: a listener sets the bit, makes everybody fence, and looks at the condition;
+// who rings sets the condition, then reads the bit. One of the two sees the other.
+class alignas(interference_size) bell {
+ public:
+  using ticket = event::ticket;
+
+  bell() noexcept : event_(!asymmetric_fence::enroll()) {}
+
+  // As event::listen(). Costs the fence of every running thread, so only before a sleep.
+  ticket listen() noexcept {
+    const auto heard = event_.listen();
+    // A ticket of long ago does not sleep.
+    return asymmetric_fence::heavy() ? heard : heard - long_ago;
+  }
+
+  void sleep(ticket heard, time_point until) noexcept { event_.sleep(heard, until); }
+
+  // Call after the condition was set. True when somebody may have slept, or expects it.
+  bool ring() noexcept {
+    asymmetric_fence::light();
+    if (!event_.wants_attention()) [[likely]] return false;
+    return wake();
+  }
+
+  // The next ring() says true.
+  void expect() noexcept { static_cast<void>(event_.listen()); }
+
+ private:
+  // Out of the loops that ring.
+  [[gnu::noinline]] bool wake() noexcept {
+    full_fence();
+    if (!event_.may_have_sleepers()) return false;
+    event_.notify_all();
+    return true;
+  }
+
+  static constexpr ticket long_ago = 1u << 31;
+
+  event event_;
+};
+
+}  // namespace sequencer::detail

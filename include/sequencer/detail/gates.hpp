@@ -1,0 +1,179 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <new>
+#include <utility>
+
+#include <sequencer/cache_line.hpp>
+#include <sequencer/detail/atomic.hpp>
+#include <sequencer/detail/bell.hpp>
+#include <sequencer/detail/thread_tag.hpp>
+#include <sequencer/sequence.hpp>
+#include <sequencer/slots.hpp>
+
+namespace sequencer::detail {
+
+// How far one consumer is; producers must not lap it.
+struct alignas(interference_size) gate {
+  static constexpr sequence open = ~sequence{0};  // holds nobody back
+
+  atomic<sequence> position{open};
+  atomic<bool> taken{true};
+  atomic<std::uintptr_t> visitor{0};  // the thread that is in its handler
+  plain<gate*> next{nullptr};         // constant once the gate is in the list
+  bell moved;                         // rung when the position rose
+
+  // What is below `next` may be replaced, and seen by who follows this consumer.
+  void rise(sequence next, bell& freed) noexcept {
+    // order: gate-moved -> gate-seen: the reads and writes of the events below
+    position.store(next, release);
+    freed.ring();
+    moved.ring();
+  }
+
+  // Returns what exit() restores.
+  std::uintptr_t enter() noexcept {
+    // relaxed: read by the same thread, when it asks about itself.
+    const auto before = visitor.load(relaxed);
+    visitor.store(thread_tag(), relaxed);  // relaxed: as above
+    return before;
+  }
+  void exit(std::uintptr_t before) noexcept {
+    // relaxed: as above
+    visitor.store(before, relaxed);
+  }
+  bool is_visited_by_caller() const noexcept {
+    // relaxed: as above
+    return visitor.load(relaxed) == thread_tag();
+  }
+};
+
+// The consumers that gate the producers of one ring, and up to where positions are settled, that is
+// published or skipped. Consumers come and go while producers run.
+//
+// Gates live until the list is destroyed and are reused, so a producer never reads freed memory.
+//
+// Invariants. (1) Below a gate's position, and below `settled_`, every position is settled: a
+// consumer has seen its stamp, or who walked there has. So a producer that stays within a capacity
+// of either never gets a slot that another one is still filling.
+// (2) Nothing that a consumer has not seen is replaced. A producer stores the position that it
+// found settled, then scans: a read-modify-write on `scans_`, then a look at every gate; it goes no
+// further than the least of what it stored and what it found. A newcomer enters its gate, then
+// performs a read-modify-write of the same word, then reads `settled_` and walks on from there: at
+// s it begins. A scan that comes later sees the gate. One that came before was of a producer whose
+// stored position the newcomer sees, so s is no less. Either way nothing at s or above is lapped.
+class gates {
+ public:
+  explicit gates(sequence start) noexcept : settled_(start) {}
+  gates(const gates&) = delete;
+  gates& operator=(const gates&) = delete;
+  ~gates() {
+    // relaxed: nobody else is left.
+    for (auto* at = first_.load(relaxed); at != nullptr;) {
+      gate* const next = at->next;
+      delete std::exchange(at, next);
+    }
+  }
+
+  // Enters at the first position that was not settled a moment ago; nullptr without memory.
+  gate* join(const stamps& of) noexcept {
+    auto* mine = free_gate();
+    if (mine == nullptr) return nullptr;
+    // order: gate-moved -> gate-seen: the reads of the events below, by who had the gate before
+    mine->position.store(settled(), release);
+    // order: gate-entered <-> gates-scanned: the gate; what earlier scans found settled
+    scans_.fetch_add(1, acq_rel);
+    // order: gate-moved -> gate-seen: the reads of the events below
+    mine->position.store(of.settled(settled()), release);
+    return mine;
+  }
+
+  static void leave(gate& mine) noexcept {
+    // order: gate-moved -> gate-seen: the reads of the events below
+    mine.position.store(gate::open, release);
+    // order: gate-freed -> gate-reused: the position
+    mine.taken.store(false, release);
+  }
+
+  // Positions up to a capacity above this one may be claimed by the caller.
+  sequence scan(const stamps& of) noexcept {
+    auto known = least();
+    if (known == gate::open) known = of.settled(settled());
+    settle(known);
+    // order: gates-scanned <-> gate-entered: the gate; what earlier scans found settled
+    scans_.fetch_add(1, acq_rel);
+    return std::min(known, least());
+  }
+
+  // Whether the caller is in the handler of a consumer that holds producers at `limit` or below.
+  bool caller_holds(sequence limit) const noexcept {
+    // order: gate-listed-seen <- gate-listed: the gate's own fields
+    for (const auto* at = first_.load(acquire); at != nullptr; at = at->next) {
+      // order: gate-seen <- gate-moved: the reads of the events below
+      if (at->is_visited_by_caller() && at->position.load(acquire) < limit) return true;
+    }
+    return false;
+  }
+
+  // Wakes whoever follows a consumer.
+  void ring() noexcept {
+    // order: gate-listed-seen <- gate-listed: the gate's own fields
+    for (auto* at = first_.load(acquire); at != nullptr; at = at->next) at->moved.ring();
+  }
+
+  // Every position below is published or skipped. Up to a lap old.
+  sequence settled() const noexcept {
+    // order: settled-seen <- settled-raised: the events below
+    return settled_.load(acquire);
+  }
+
+ private:
+  // The least position that a consumer is at, or gate::open.
+  sequence least() const noexcept {
+    auto least = gate::open;
+    // order: gate-listed-seen <- gate-listed: the gate's own fields
+    for (const auto* at = first_.load(acquire); at != nullptr; at = at->next) {
+      // order: gate-seen <- gate-moved: the reads of the events below
+      least = std::min(least, at->position.load(acquire));
+    }
+    return least;
+  }
+
+  void settle(sequence known) noexcept {
+    // relaxed: only the first guess of the exchange below.
+    auto seen = settled_.load(relaxed);
+    // order: settled-raised -> settled-seen: the events below
+    while (seen < known && !settled_.compare_exchange_weak(seen, known, release, relaxed)) {
+    }  // relaxed: only the next guess
+  }
+
+  gate* free_gate() noexcept {
+    // order: gate-listed-seen <- gate-listed: the gate's own fields
+    for (auto* at = first_.load(acquire); at != nullptr; at = at->next) {
+      bool taken = false;
+      // order: gate-reused <- gate-freed: the position
+      if (at->taken.compare_exchange_strong(taken, true, acquire, relaxed)) {
+        return at;  // relaxed: another newcomer took it
+      }
+    }
+    auto* made = new (std::nothrow) gate;
+    if (made == nullptr) return nullptr;
+    // relaxed: only the first guess of the exchange below.
+    auto* before = first_.load(relaxed);
+    do {
+      made->next = before;
+      // order: gate-listed -> gate-listed-seen: the gate's own fields
+    } while (!first_.compare_exchange_weak(before, made, release, relaxed));
+    // relaxed: only the next guess
+    return made;
+  }
+
+  atomic<gate*> first_{nullptr};
+  // Apart from what every poll reads.
+  alignas(interference_size) atomic<std::uint64_t> scans_{0};
+  atomic<sequence> settled_;
+};
+
+}  // namespace sequencer::detail

@@ -1,0 +1,83 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include <sequencer/detail/claiming.hpp>
+#include <sequencer/detail/reader.hpp>
+#include <sequencer/sequence.hpp>
+#include <sequencer/wait.hpp>
+
+namespace sequencer {
+
+// A consumer on the caller's own thread.
+//
+// Threads: one at a time. Its position is kept until it ends; what it has not seen is not replaced.
+template <class Event, class Producers>
+class poller {
+ public:
+  using ring_type = ring<Event, Producers>;
+
+  // The next position to be seen.
+  sequence position() const noexcept { return in_.position(); }
+
+  // Calls handler(const Event&, sequence, bool last) for what is readable, at most `most` of it
+  // and a whole ring, in order; `last` of a batch unless only skips follow. A handler that returns
+  // false ends the batch after its event; so does one that throws, and its event counts as seen.
+  // Producers may replace what was seen when the call ends, and in it at every eighth of the ring.
+  // A handler that polls its own poller stops the process.
+  // Progress: bounded apart from the handler; wakes who sleeps.
+  template <class Handler>
+  polled poll(Handler&& handler, std::uint64_t most = ~std::uint64_t{0}) {
+    return in_.template look<true>(
+        [&](const Event& event, sequence s, bool last) { return call(handler, event, s, last); },
+        most);
+  }
+
+  // Waits, by How, until poll() would find something: batch; or the end: closed. Idle when `until`
+  // passed first.
+  template <wait::strategy How = wait::backoff>
+  polled await(wait::deadline until = wait::never) noexcept {
+    detail::at_bell<How> pace(in_.of().published_);
+    auto found = polled::idle;
+    const auto ready = [&] {
+      found = in_.state();
+      return found != polled::idle;
+    };
+    static_cast<void>(wait::await(pace, ready, [] { return false; }, until));
+    return found;
+  }
+
+  // Polls and waits, by How, until the ring is closed and everything in it was seen, or the handler
+  // returned false.
+  template <wait::strategy How = wait::backoff, class Handler>
+  void run(Handler&& handler) {
+    bool going = true;
+    const auto each = [&](const Event& event, sequence s, bool last) {
+      return going = call(handler, event, s, last);
+    };
+    while (going && await<How>() == polled::batch) poll(each);
+  }
+
+ private:
+  template <class, class>
+  friend class ring;
+  explicit poller(detail::reader<Event, Producers> in) noexcept : in_(std::move(in)) {}
+
+  template <class Handler>
+  static bool call(Handler& handler, const Event& event, sequence s, bool last) {
+    using answer = std::invoke_result_t<Handler&, const Event&, sequence, bool>;
+    if constexpr (std::is_same_v<answer, bool>) {
+      return handler(event, s, last);
+    } else {
+      handler(event, s, last);
+      return true;
+    }
+  }
+
+  detail::reader<Event, Producers> in_;
+};
+
+}  // namespace sequencer

@@ -1,0 +1,156 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+#include <utility>
+
+#include <sequencer/claim.hpp>
+#include <sequencer/detail/owner_thread.hpp>
+#include <sequencer/result.hpp>
+#include <sequencer/sequence.hpp>
+#include <sequencer/slots.hpp>
+#include <sequencer/wait.hpp>
+
+namespace sequencer {
+
+template <class Event, class Producers>
+class ring;
+
+// A thread's right to publish into a ring.
+//
+// Threads: one at a time; a producer that moves goes to another thread with the move. In debug
+// builds a second thread on the producer of producers::one stops the process.
+template <class Event, class Producers, wait::strategy How>
+class producer {
+ public:
+  using ring_type = ring<Event, Producers>;
+  using claim_type = sequencer::claim<Event, Producers>;
+
+  producer(producer&& other) noexcept
+      : of_(std::exchange(other.of_, nullptr)), at_(other.at_), mine_(other.mine_) {}
+  producer& operator=(producer&&) = delete;
+  ~producer() {
+    if (of_ == nullptr) return;
+    of_->claims_.end(mine_);
+    of_->wake_all();
+  }
+
+  // Fills the next event and publishes it. A filler that returns false publishes a skip instead,
+  // as one does that throws.
+  // Progress: waits when the ring is full: for consumers, and for open claims, its own included.
+  // Returns the event's position.
+  // Fails: closed; exhausted, at the end of all positions, which closes the ring.
+  template <class Fill>
+  result<sequence> publish(Fill&& fill) {
+    const auto got = take(1, wait::never);
+    if (!got) [[unlikely]] return got.code();
+    claim_type mine(*of_, at_, *got);
+    if (filled(fill, mine[0])) mine.publish_at_once();
+    return got->first;
+  }
+
+  // The same for n events in one go, fill(event, i), 1 <= n <= capacity; each is readable once it
+  // is filled, which is faster than filling a claim and publishing it; who sleeps is woken at the
+  // end.
+  // Returns the range. Fails: as publish(); invalid, n out of bounds.
+  template <class Fill>
+  result<range> publish(std::uint64_t n, Fill&& fill) {
+    if (n - 1 >= of_->capacity()) return errc::invalid;
+    const run running(*of_);
+    const auto got = take(n, wait::never);
+    if (!got) [[unlikely]] return got.code();
+    claim_type mine(*of_, at_, *got);
+    for (std::uint64_t i = 0; i < n; ++i) {
+      if (filled(fill, mine[0], i)) {
+        mine.publish_first();
+      } else {
+        mine.skip_first();
+      }
+    }
+    mine.forget();
+    return *got;
+  }
+
+  // Owns the next n slots, 1 <= n <= capacity, waiting up to `until` as publish() does. Nobody gets
+  // a slot whose last claim is still open: who goes round with a claim in hand waits for himself.
+  // Fails: timeout; closed; exhausted; invalid, n out of bounds.
+  claim_type claim_until(std::uint64_t n, wait::deadline until) noexcept {
+    return granted(n, until);
+  }
+  claim_type claim(std::uint64_t n = 1) noexcept { return granted(n, wait::never); }
+  // Does not wait. Fails: unavailable, and missing() says how many slots were not free; and as
+  // claim().
+  claim_type try_claim(std::uint64_t n = 1) noexcept { return granted(n, wait::at_once); }
+  // As many of n slots as are free, at least one. Fails: as try_claim().
+  claim_type try_claim_up_to(std::uint64_t n) noexcept {
+    for (;;) {
+      const auto free = of_->claims_.free(mine_, of_->around_);
+      auto got = try_claim(std::min(n, std::max<std::uint64_t>(free, 1)));
+      // Slots that another producer took in between.
+      if (got || got.code() != errc::unavailable || free == 0) return got;
+    }
+  }
+
+ private:
+  // However a run ends, who waits for it is woken when it is over.
+  class run {
+   public:
+    explicit run(ring_type& of) noexcept : of_(of), before_(of.claims_.begin_run()) {}
+    ~run() {
+      of_.claims_.end_run(before_);
+      of_.ring_settled();
+    }
+    run(const run&) = delete;
+    run& operator=(const run&) = delete;
+
+   private:
+    ring_type& of_;
+    const bool before_;
+  };
+
+  template <class, class>
+  friend class ring;
+  producer(ring_type& of, typename Producers::ticket mine) noexcept
+      : of_(&of), at_(of.slots_.places()), mine_(mine) {}
+
+  result<range> take(std::uint64_t n, wait::deadline until) noexcept {
+    if constexpr (Producers::single) owner_.check();
+    auto& claims = of_->claims_;
+    const auto got = claims.template take<How>(mine_, n, at_, of_->around_, until);
+    // A single producer that learns of the end is the one who says where it is.
+    if (!got && !is_full(got.code())) [[unlikely]] of_->wake_all();
+    return got;
+  }
+
+  static bool is_full(errc why) noexcept {
+    return why == errc::unavailable || why == errc::timeout;
+  }
+
+  template <class Fill, class... Place>
+  static bool filled(Fill& fill, Event& event, Place... place) {
+    if constexpr (std::is_same_v<std::invoke_result_t<Fill&, Event&, Place...>, bool>) {
+      return fill(event, place...);
+    } else {
+      fill(event, place...);
+      return true;
+    }
+  }
+
+  claim_type granted(std::uint64_t n, wait::deadline until) noexcept {
+    if (n - 1 >= of_->capacity()) return {errc::invalid, 0};
+    const auto got = take(n, until);
+    if (got) return {*of_, at_, *got};
+    if (!is_full(got.code())) return {got.code(), 0};
+    const auto free = of_->claims_.free(mine_, of_->around_);
+    return {got.code(), free < n ? n - free : 0};
+  }
+
+  ring_type* of_;
+  places<Event> at_;
+  typename Producers::ticket mine_;
+  [[no_unique_address]] detail::owner_thread owner_;
+};
+
+}  // namespace sequencer

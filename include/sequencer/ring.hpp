@@ -1,0 +1,185 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include <sequencer/claim.hpp>
+#include <sequencer/detail/bell.hpp>
+#include <sequencer/detail/claiming.hpp>
+#include <sequencer/detail/gates.hpp>
+#include <sequencer/detail/many_claimers.hpp>
+#include <sequencer/detail/one_claimer.hpp>
+#include <sequencer/detail/reader.hpp>
+#include <sequencer/poller.hpp>
+#include <sequencer/producer.hpp>
+#include <sequencer/result.hpp>
+#include <sequencer/sequence.hpp>
+#include <sequencer/slots.hpp>
+#include <sequencer/wait.hpp>
+
+namespace sequencer::detail {
+template <class Event, class Producers, wait::strategy How, class Handler>
+class stage_thread;
+}
+
+namespace sequencer {
+
+template <class Event, class Producers>
+class flow;
+
+// How many threads publish into a ring, as a type.
+namespace producers {
+using one = detail::one_claimer;
+using many = detail::many_claimers;
+}  // namespace producers
+
+// Slots in a circle, the order of their events, and who may go how far.
+//
+// Producers claim positions, fill the events there and publish them; consumers see every position
+// once, in order. After LMAX's Disruptor (Thompson et al., 2011), but a consumer learns what is
+// readable from the slot's own stamp and never reads what producers write to claim.
+//
+// Threads: any. It outlives its producers and pollers, and does not move.
+template <class Event, class Producers = producers::one>
+class ring {
+ public:
+  // Events are made once, by Event{}. `start` is the first position: 0, or where a checkpoint goes
+  // on. Stops the process when `capacity` is no power of two or `start` is above 2^63 - 2, where
+  // positions end.
+  explicit ring(std::size_t capacity, sequence start = 0) : ring(slots<Event>(capacity), start) {}
+  explicit ring(slots<Event> storage, sequence start = 0)
+      : slots_(checked(std::move(storage))), gates_(start), claims_(start) {
+    if (start > detail::beyond_ring) detail::stop("a ring starts at 2^63 - 2 or below");
+  }
+  ring(const ring&) = delete;
+  ring& operator=(const ring&) = delete;
+
+  std::size_t capacity() const noexcept { return slots_.capacity(); }
+
+  // A thread's right to publish; `How` is how it waits for consumers while the ring is full. With
+  // producers::one there is one at a time.
+  // Fails: locked, when producers::one has its producer; closed.
+  template <wait::strategy How = wait::backoff>
+  result<producer<Event, Producers, How>> make_producer();
+
+  // A consumer on the caller's own thread. It sees every event from some position on, not later
+  // than the oldest claim that is open, and gates producers at once.
+  // Threads: any, while producers run. Fails: unavailable, without memory; closed.
+  result<poller<Event, Producers>> join();
+
+  // Refuses further claims; those that were granted are published still, and pollers say `closed`
+  // when they have seen them all.
+  // Threads: any. Idempotent. With producers::one it interrupts the process's running threads once.
+  void close() noexcept {
+    claims_.close();
+    find_end();
+  }
+
+  // Releases whoever waits, at once; what was published and not consumed stays so, and pollers say
+  // `closed` from their next look on.
+  // Threads: any. Idempotent. Only for an end.
+  void halt() noexcept {
+    claims_.halt();
+    find_end();
+  }
+
+  // Positions claimed so far, as a position. A hint; with producers::one up to a lap old.
+  sequence claimed() const noexcept { return claims_.claimed(); }
+
+ private:
+  template <class, class, wait::strategy>
+  friend class producer;
+  friend class poller<Event, Producers>;
+  friend class detail::reader<Event, Producers>;
+  template <class, class, wait::strategy, class>
+  friend class detail::stage_thread;
+  template <class, class>
+  friend class flow;
+  friend class claim<Event, Producers>;
+
+  result<detail::reader<Event, Producers>> enter();
+
+  bool halted() const noexcept { return claims_.halted(); }
+  // Positions from `s` on that are published or skipped, at most a whole ring of them.
+  std::uint64_t published_from(sequence s) const noexcept {
+    return std::min<std::uint64_t>(slots_.stamps().settled(s) - s, capacity());
+  }
+
+  static slots<Event>&& checked(slots<Event>&& storage) noexcept {
+    if (storage.capacity() == 0) detail::stop("a ring needs slots that no other one took over");
+    return std::move(storage);
+  }
+
+  void ring_published() noexcept {
+    const bool noticed = published_.ring();
+    if constexpr (Producers::single) {
+      if (noticed) [[unlikely]] look_for_end();
+    }
+  }
+
+  // Without consumers it is the oldest open claim that holds producers back.
+  void ring_settled() noexcept {
+    ring_published();
+    freed_.ring();
+  }
+
+  void find_end() noexcept {
+    wake_all();
+    if constexpr (Producers::single) look_for_end();
+  }
+
+  // Asks first to be called again by who settles a claim, in case one is open.
+  [[gnu::noinline]] void look_for_end() noexcept {
+    if (!claims_.closed()) return;
+    published_.expect();
+    if (claims_.look_for_end(around_)) wake_all();
+  }
+
+  void wake_all() noexcept {
+    published_.ring();
+    freed_.ring();
+    gates_.ring();
+  }
+
+  slots<Event> slots_;
+  detail::gates gates_;
+  Producers claims_;
+  detail::bell published_;  // or closed
+  detail::bell freed_;      // or closed
+  // Made once: in a call it would be stored between two events, and that costs more than one.
+  const detail::neighbours around_{gates_, freed_, slots_.stamps(), slots_.capacity()};
+};
+
+template <class Event, class Producers>
+template <wait::strategy How>
+result<producer<Event, Producers, How>> ring<Event, Producers>::make_producer() {
+  typename Producers::ticket mine;
+  const auto why = claims_.begin(mine);
+  if (why == errc{}) return producer<Event, Producers, How>(*this, mine);
+  if (why == errc::closed) return error{why, 0, "the ring is closed"};
+  return error{why, 0, "the ring has its producer; end that one first"};
+}
+
+template <class Event, class Producers>
+result<detail::reader<Event, Producers>> ring<Event, Producers>::enter() {
+  auto* gate = gates_.join(slots_.stamps());
+  if (gate == nullptr) return error{errc::unavailable, 0, "out of memory"};
+  const bool late = !claims_.accepts_consumers();
+  if (late) detail::gates::leave(*gate);
+  freed_.ring();  // the gate moved up
+  if (late) return error{errc::closed, 0, "the ring is closed"};
+  return detail::reader<Event, Producers>(*this, *gate);
+}
+
+template <class Event, class Producers>
+result<poller<Event, Producers>> ring<Event, Producers>::join() {
+  auto in = enter();
+  if (!in) return in.failure();
+  return poller<Event, Producers>(*std::move(in));
+}
+
+}  // namespace sequencer

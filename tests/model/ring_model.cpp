@@ -1,0 +1,410 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include <sequencer/ring.hpp>
+
+#include <optional>
+
+#include "model.hpp"
+
+namespace {
+
+using namespace sequencer;
+
+// What a slot carries: watched, so that who reads it without an order is found.
+struct watched {
+  model::plain<int> value{-1};
+};
+
+// Takes whatever is readable, and demands that it is the next of the order.
+template <class Producers>
+struct reader {
+  poller<watched, Producers> in;
+  sequence expected;
+  int events = 0;
+
+  explicit reader(ring<watched, Producers>& of) : in(*of.join()), expected(in.position()) {}
+
+  polled look() {
+    return in.poll([&](const watched& event, sequence s, bool) {
+      model::require(s == expected, "an event twice, lost, or out of order");
+      model::require(event.value == static_cast<int>(s), "an event of another lap");
+      expected = s + 1;
+      ++events;
+    });
+  }
+};
+
+template <class Out>
+bool offer(Out& out) {
+  auto mine = out.try_claim();
+  model::require(mine.code() != errc::exhausted, "a closed ring is not at its top");
+  if (!mine) return false;
+  mine[0].value = static_cast<int>(mine.positions().first);
+  std::move(mine).publish();
+  return true;
+}
+
+// Two producers over two slots, one consumer: nothing is lapped, lost or seen early.
+template <class Producers, int Writers>
+struct over_laps : rl::test_suite<over_laps<Producers, Writers>, Writers + 1> {
+  ring<watched, Producers> of{2};
+  reader<Producers> in{of};
+
+  void thread(unsigned index) {
+    if (index == 0) {
+      for (int i = 0; i != 6; ++i) in.look();
+      return;
+    }
+    auto out = *of.make_producer();
+    for (int i = 0; i != 3; ++i) offer(out);
+  }
+  void after() {
+    while (in.look() == polled::batch) {
+    }
+    model::require(in.expected == of.claimed() || Writers == 1, "an event was lost");
+  }
+};
+
+// A claim stays open while another producer goes round and a consumer comes: nobody gets its slot,
+// and whoever came sees all that follows.
+struct keeps_a_claim : rl::test_suite<keeps_a_claim, 3> {
+  using many = producers::many;
+  ring<watched, many> of{2};
+  std::optional<reader<many>> guest;
+  producer<watched, many, wait::backoff> late{*of.make_producer()};
+  std::optional<claim<watched, many>> open;
+
+  void before() { open.emplace(late.try_claim()); }
+  void thread(unsigned index) {
+    if (index == 0) {
+      (*open)[0].value = static_cast<int>(open->positions().first);
+      std::move(*open).publish();
+    } else if (index == 1) {
+      auto out = *of.make_producer();
+      for (int i = 0; i != 3; ++i) offer(out);
+    } else {
+      guest.emplace(of);
+      guest->look();
+    }
+  }
+  void after() {
+    while (guest->look() == polled::batch) {
+    }
+    model::require(guest->expected == of.claimed(), "an event was lost");
+  }
+};
+
+// The same for one producer, which is its own other one.
+struct keeps_its_own_claim : rl::test_suite<keeps_its_own_claim, 2> {
+  using one = producers::one;
+  ring<watched, one> of{2};
+
+  void thread(unsigned index) {
+    if (index == 0) {
+      auto out = *of.make_producer();
+      offer(out);
+      auto open = out.try_claim();
+      const auto mine = open ? open.positions().first : 0;
+      offer(out);
+      offer(out);
+      if (open) {
+        open[0].value = static_cast<int>(mine);
+        std::move(open).publish();
+      }
+      offer(out);
+    } else {
+      reader<one> guest(of);
+      for (int i = 0; i != 3; ++i) guest.look();
+    }
+  }
+};
+
+// A producer that parks behind the open claim of one that is gone, with no consumer to ring.
+template <class Producers>
+struct waits_for_a_claim : rl::test_suite<waits_for_a_claim<Producers>, 2> {
+  ring<watched, Producers> of{1};
+  std::optional<claim<watched, Producers>> open;
+
+  void before() {
+    auto gone = *of.make_producer();
+    open.emplace(gone.try_claim());
+  }
+  void thread(unsigned index) {
+    if (index == 0) {
+      (*open)[0].value = 0;
+      std::move(*open).publish();
+    } else {
+      auto out = *of.template make_producer<wait::park>();
+      const auto at = out.publish([](watched& event) { event.value = 1; });
+      model::require(at && *at == 1, "nobody closed it");
+    }
+  }
+};
+
+// A producer that waits for a full ring with a deadline far away learns of the end.
+template <class Producers>
+struct waits_and_is_closed : rl::test_suite<waits_and_is_closed<Producers>, 2> {
+  ring<watched, Producers> of{1};
+  reader<Producers> in{of};
+
+  void thread(unsigned index) {
+    if (index == 0) return of.close();
+    auto out = of.template make_producer<wait::park>();
+    for (int i = 0; out && i != 2; ++i) {
+      auto mine = out->claim_until(1, wait::in(std::chrono::hours(1)));
+      if (!mine) {
+        model::require(mine.code() == errc::closed, "neither time nor numbers ran out");
+        return;
+      }
+      mine[0].value = i;
+      std::move(mine).publish();
+    }
+  }
+};
+
+// Two producers reach the end of all positions.
+struct runs_out : rl::test_suite<runs_out, 3> {
+  using many = producers::many;
+  ring<watched, many> of{2, detail::beyond_ring - 1};
+  poller<watched, many> in{*of.join()};
+  int published[2] = {0, 0};
+
+  void thread(unsigned index) {
+    if (index != 2) {
+      auto out = of.make_producer();
+      for (int i = 0; out && i != 2; ++i) {
+        const auto at = out->publish([](watched& event) { event.value = 7; });
+        model::require(at || at.code() == errc::exhausted, "the top is no close");
+        published[index] += at ? 1 : 0;
+      }
+    } else {
+      in.poll([](const watched&, sequence, bool) {});
+    }
+  }
+  void after() {
+    auto found = in.poll([](const watched&, sequence, bool) {});
+    if (found == polled::batch) found = in.poll([](const watched&, sequence, bool) {});
+    model::require(found == polled::closed, "the end was not seen");
+    model::require(published[0] + published[1] == 1, "one position was left");
+    model::require(in.position() == detail::beyond_ring, "a position was lost");
+  }
+};
+
+// A consumer joins and leaves while a producer goes round.
+template <class Producers>
+struct comes_and_goes : rl::test_suite<comes_and_goes<Producers>, 2> {
+  ring<watched, Producers> of{2};
+
+  void thread(unsigned index) {
+    if (index == 0) {
+      auto out = *of.make_producer();
+      for (int i = 0; i != 5; ++i) offer(out);
+      return;
+    }
+    for (int visit = 0; visit != 2; ++visit) {
+      reader<Producers> guest(of);
+      for (int i = 0; i != 2; ++i) guest.look();
+    }
+  }
+};
+
+// Consumers on two threads make their gates at once.
+struct join_together : rl::test_suite<join_together, 2> {
+  ring<watched, producers::one> of{1};
+
+  void thread(unsigned) {
+    for (int visit = 0; visit != 2; ++visit) reader<producers::one> guest(of);
+  }
+};
+
+// A consumer takes over the gate of one on another thread, who has just read what the producer is
+// about to replace.
+struct share_a_gate : rl::test_suite<share_a_gate, 3> {
+  using one = producers::one;
+  ring<watched, one> of{1};
+  std::optional<reader<one>> first{std::in_place, of};
+  producer<watched, one, wait::backoff> out{*of.make_producer()};
+
+  void before() { offer(out); }
+  void thread(unsigned index) {
+    if (index == 0) {
+      for (int i = 0; i != 2; ++i) offer(out);
+    } else if (index == 1) {
+      first->look();
+      first.reset();
+    } else {
+      reader<one> second(of);
+      second.look();
+    }
+  }
+};
+
+// One producer after the other, on threads of their own, and somebody who closes: positions go on,
+// and the end is where the last one stopped.
+struct hands_over : rl::test_suite<hands_over, 3> {
+  ring<watched, producers::one> of{4};
+  reader<producers::one> in{of};
+  int published[2] = {0, 0};
+
+  void thread(unsigned index) {
+    if (index == 2) return of.close();
+    auto out = of.make_producer();
+    if (out) published[index] = offer(*out);
+  }
+  void after() {
+    auto found = in.look();
+    while (found == polled::batch) found = in.look();
+    model::require(found == polled::closed, "the end was not seen");
+    model::require(in.events == published[0] + published[1], "a position was taken twice");
+  }
+};
+
+// A single producer is closed while its claim is open, and stays: the end is where it stopped.
+struct closes_over_claims : rl::test_suite<closes_over_claims, 2> {
+  using one = producers::one;
+  ring<watched, one> of{8};
+  reader<one> in{of};
+  producer<watched, one, wait::backoff> out{*of.make_producer()};
+  int granted = 0;
+
+  void thread(unsigned index) {
+    if (index == 0) return of.close();
+    granted += offer(out);
+    auto open = out.try_claim();
+    if (open) {
+      open[0].value = static_cast<int>(open.positions().first);
+      ++granted;
+    }
+    granted += offer(out);
+    std::move(open).publish();
+    const auto many = out.publish(2, [&](watched& event, std::uint64_t i) {
+      event.value = granted + static_cast<int>(i);
+    });
+    if (many) granted += 2;
+  }
+  // The producer is still there, and idle.
+  void after() {
+    auto found = in.look();
+    while (found == polled::batch) found = in.look();
+    model::require(found == polled::closed, "the end was not seen");
+    model::require(in.events == granted, "an event was lost at the end");
+  }
+};
+
+// Both sides park: nobody sleeps through what he waits for, the end included.
+template <class Producers>
+struct parks : rl::test_suite<parks<Producers>, 2> {
+  ring<watched, Producers> of{1};
+  poller<watched, Producers> in{*of.join()};
+
+  void thread(unsigned index) {
+    if (index == 0) {
+      {
+        auto out = *of.template make_producer<wait::park>();
+        for (int i = 0; i != 2; ++i) out.publish([&](watched& event) { event.value = i; });
+      }
+      of.close();
+      return;
+    }
+    int seen = 0;
+    in.template run<wait::park>([&](const watched& event, sequence, bool) {
+      model::require(event.value == seen++, "an event of another lap");
+    });
+    model::require(seen == 2, "an event was lost");
+  }
+};
+
+// A newcomer whose gate passes below a producer that parks does not leave it asleep.
+template <class Producers>
+struct joins_a_parked_one : rl::test_suite<joins_a_parked_one<Producers>, 2> {
+  ring<watched, Producers> of{1};
+
+  void thread(unsigned index) {
+    if (index == 0) {
+      {
+        auto out = *of.template make_producer<wait::park>();
+        for (int i = 0; i != 3; ++i) out.publish([&](watched& event) { event.value = i; });
+      }
+      of.close();
+      return;
+    }
+    auto guest = of.join();
+    if (!guest) return;
+    guest->template run<wait::park>([](const watched& event, sequence s, bool) {
+      model::require(event.value == static_cast<int>(s), "an event of another lap");
+    });
+  }
+};
+
+// A newcomer stands where another producer found everything settled; who goes by its gate alone
+// must not write before what was settled there.
+struct vouches : rl::test_suite<vouches, 3> {
+  using many = producers::many;
+  ring<watched, many> of{1};
+
+  void thread(unsigned index) {
+    if (index == 1) {
+      const reader<many> guest(of);
+      return;
+    }
+    auto out = *of.make_producer();
+    offer(out);
+    if (index == 0) offer(out);
+  }
+};
+
+// Closing: what was granted is seen, and then the end.
+struct closes : rl::test_suite<closes, 3> {
+  ring<watched, producers::many> of{2};
+  reader<producers::many> in{of};
+  int granted = 0;
+
+  void thread(unsigned index) {
+    if (index == 0) {
+      of.close();
+    } else if (index == 1) {
+      for (int i = 0; i != 4; ++i) in.look();
+    } else {
+      auto out = of.make_producer();
+      for (int i = 0; out && i != 2; ++i) granted += offer(*out);
+    }
+  }
+  void after() {
+    auto found = in.look();
+    while (found == polled::batch) found = in.look();
+    model::require(found == polled::closed, "the end was not seen");
+    model::require(in.events == granted, "an event was lost at the end");
+  }
+};
+
+}  // namespace
+
+int main(int count, char** words) {
+  model::program program(count, words);
+  program.run<over_laps<producers::one, 1>>("one_over_laps", {.bound = 1, .full_bound = 2});
+  program.run<over_laps<producers::many, 2>>("many_over_laps", {.bound = 0, .full_bound = 1});
+  program.run<comes_and_goes<producers::one>>("comes_and_goes_one", {.bound = 1, .full_bound = 2});
+  program.run<comes_and_goes<producers::many>>("comes_and_goes_many",
+                                               {.bound = 0, .full_bound = 1});
+  program.run<keeps_a_claim>("keeps_a_claim", {.bound = 1, .full_bound = 2});
+  program.run<keeps_its_own_claim>("keeps_its_own_claim", {.bound = 1, .full_bound = 2});
+  program.run<vouches>("vouches", {.bound = 0, .full_bound = 1});
+  program.run<closes>("closes", {.bound = 1, .full_bound = 2});
+  program.run<join_together>("join_together", {.bound = 2});
+  program.run<share_a_gate>("share_a_gate", {.bound = 1, .full_bound = 2});
+  program.run<runs_out>("runs_out", {.bound = 1, .full_bound = 2});
+  // From here on somebody sleeps, or closes the ring of one producer.
+  detail::asymmetric_fence::fences = true;
+  program.run<hands_over>("hands_over", {.bound = 1, .full_bound = 2});
+  program.run<closes_over_claims>("closes_over_claims", {.bound = 1, .full_bound = 2});
+  program.run<parks<producers::one>>("parks_one", {.bound = 1, .full_bound = 2});
+  program.run<parks<producers::many>>("parks_many", {.bound = 1, .full_bound = 2});
+  program.run<joins_a_parked_one<producers::one>>("joins_a_parked_one",
+                                                  {.bound = 0, .full_bound = 1});
+  program.run<joins_a_parked_one<producers::many>>("joins_a_parked_many",
+                                                   {.bound = 0, .full_bound = 1});
+  program.run<waits_for_a_claim<producers::one>>("waits_for_a_claim_one", {.bound = 2});
+  program.run<waits_for_a_claim<producers::many>>("waits_for_a_claim_many", {.bound = 2});
+  program.run<waits_and_is_closed<producers::one>>("waits_and_is_closed_one", {.bound = 2});
+  program.run<waits_and_is_closed<producers::many>>("waits_and_is_closed_many", {.bound = 2});
+  return program.verdict();
+}
