@@ -41,7 +41,7 @@ findings lengths(const tree& all);
 findings long_functions(const tree& all);
 std::size_t count_functions(const tree& all);
 
-// Only or_throw.hpp throws.
+// Only or_throw.hpp throws, and guarded.hpp catches what handlers throw.
 findings no_throw(const tree& all);
 
 // Nothing is promised that is not written.

@@ -23,16 +23,22 @@ inline constexpr room rooms[] = {
     {"include/sequencer/cpu.hpp", 0, 0},
     {"include/sequencer/detail/atomic.hpp", 0, 0},
     {"include/sequencer/detail/private_arena.hpp", 0, 0},
+    {"include/sequencer/detail/thread_tag.hpp", 0, 0},
     {"include/sequencer/result.hpp", 0, 1},
     {"include/sequencer/detail/futex.hpp", 0, 1},
+    {"include/sequencer/detail/asymmetric_fence.hpp", 0, 1},
     {"include/sequencer/or_throw.hpp", 0, 2},
     {"include/sequencer/detail/event.hpp", 0, 2},
+    {"include/sequencer/detail/owner_thread.hpp", 0, 2},
+    {"include/sequencer/detail/worker_thread.hpp", 0, 2},
+    {"include/sequencer/detail/bell.hpp", 0, 3},
     // floor 1: counters, cursors, waiting, and what blocks are
     {"include/sequencer/counter.hpp", 1, 0},
     {"include/sequencer/cursor.hpp", 1, 0},
     {"include/sequencer/wait.hpp", 1, 0},
     {"include/sequencer/block.hpp", 1, 0},
     {"include/sequencer/hole.hpp", 1, 0},
+    {"include/sequencer/slots.hpp", 1, 0},
     {"include/sequencer/block_source.hpp", 1, 1},
     {"include/sequencer/detail/hole_ledger.hpp", 1, 1},
     {"include/sequencer/detail/reservation.hpp", 1, 1},
@@ -40,6 +46,21 @@ inline constexpr room rooms[] = {
     {"include/sequencer/detail/durable_source.hpp", 1, 2},
     // floor 2: independent wings
     {"include/sequencer/block_cache.hpp", 2, 0},
+    {"include/sequencer/detail/gates.hpp", 2, 0},
+    {"include/sequencer/detail/claiming.hpp", 2, 1},
+    {"include/sequencer/detail/one_claimer.hpp", 2, 2},
+    {"include/sequencer/detail/many_claimers.hpp", 2, 2},
+    {"include/sequencer/claim.hpp", 2, 2},
+    {"include/sequencer/detail/reader.hpp", 2, 2},
+    {"include/sequencer/poller.hpp", 2, 3},
+    {"include/sequencer/producer.hpp", 2, 3},
+    {"include/sequencer/ring.hpp", 2, 4},
+    {"include/sequencer/batch.hpp", 3, 0},
+    {"include/sequencer/stage.hpp", 3, 1},
+    {"include/sequencer/detail/stage_thread.hpp", 3, 2},
+    {"include/sequencer/guarded.hpp", 3, 2},
+    {"include/sequencer/flow.hpp", 3, 3},
+    {"include/sequencer/graph.hpp", 3, 4},
     // floor 4: compiled rooms; the header is the door, the sources lie behind it
     {"include/sequencer/checkpoint.hpp", 4, 0},
     {"src/checkpoint/", 4, 1},
@@ -66,6 +87,9 @@ inline constexpr guest guests[] = {
     {"gtest", {"tests/"}},
     {"gmock", {"tests/"}},
     {"relacy", {"tests/model/"}},
+    {"atomic_queue", {"perf/"}},
+    {"concurrentqueue", {"perf/"}},
+    {"readerwriterqueue", {"perf/"}},
 };
 
 // First parts of paths that belong to the system.
@@ -76,7 +100,8 @@ inline constexpr std::string_view system_prefixes[] = {"sys", "linux",   "asm",
 inline constexpr std::string_view macro_homes[] = {"include/sequencer/version.hpp",
                                                    "include/sequencer/detail/export.hpp",
                                                    "include/sequencer/detail/assert.hpp"};
-inline constexpr std::string_view throwing_header = "include/sequencer/or_throw.hpp";
+inline constexpr std::string_view throwing_headers[] = {"include/sequencer/or_throw.hpp",
+                                                        "include/sequencer/guarded.hpp"};
 inline constexpr std::string_view atomics_seam = "include/sequencer/detail/atomic.hpp";
 
 // One name, one meaning: words that the field uses for something that has another name here.

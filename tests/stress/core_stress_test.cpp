@@ -23,6 +23,8 @@
 #include <sequencer/cursor.hpp>
 #include <sequencer/detail/reservation.hpp>
 
+#include "rounds.hpp"
+
 namespace {
 
 namespace wait = sequencer::wait;
@@ -33,34 +35,16 @@ using sequencer::detail::reservation;
 
 using numbers_of_a_thread = std::vector<sequence>;
 
-unsigned crowd() { return 2 * std::max(2u, std::thread::hardware_concurrency()) + 1; }
+constexpr int cases = 7;
 
-std::uint64_t seed_of_run() {
-  static const std::uint64_t seed = [] {
-    const char* asked = std::getenv("SEQUENCER_SEED");
-    const auto chosen = asked ? std::strtoull(asked, nullptr, 10) : std::random_device{}();
-    std::cout << "SEQUENCER_SEED=" << chosen << std::endl;
-    return chosen;
-  }();
-  return seed;
-}
+using sequencer::stress::seed_of_run;
 
-// Runs rounds until this case has had its share of the time, at least one.
 template <class Round>
 void in_rounds(Round round) {
-  constexpr int cases = 7;
-  const char* minutes = std::getenv("SEQUENCER_MINUTES");
-  const std::chrono::duration<double> share(minutes ? std::strtod(minutes, nullptr) * 60 / cases
-                                                    : 2.0);
-  const auto end = std::chrono::steady_clock::now() + share;
-  std::uint64_t index = 0;
-  do {
-    SCOPED_TRACE("round " + std::to_string(index));
-    round(seed_of_run() + index);
-    ++index;
-  } while (std::chrono::steady_clock::now() < end && !::testing::Test::HasFailure());
-  std::cout << index << " rounds\n";
+  sequencer::stress::in_rounds(cases, round);
 }
+
+unsigned crowd() { return 2 * std::max(2u, std::thread::hardware_concurrency()) + 1; }
 
 // One thread of work each, all let go together.
 template <class Work>

@@ -1,0 +1,352 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <ctime>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <sequencer/cache_line.hpp>
+#include <sequencer/detail/atomic.hpp>
+#include <sequencer/detail/claiming.hpp>
+#include <sequencer/detail/gates.hpp>
+#include <sequencer/detail/reader.hpp>
+#include <sequencer/detail/worker_thread.hpp>
+#include <sequencer/result.hpp>
+#include <sequencer/sequence.hpp>
+#include <sequencer/stage.hpp>
+#include <sequencer/wait.hpp>
+
+namespace sequencer::detail {
+
+// A stage that has its place in the ring, and may have its thread.
+class running_stage {
+ public:
+  running_stage(std::string name, stage_options how) : name_(std::move(name)), how_(how) {}
+  running_stage(const running_stage&) = delete;
+  running_stage& operator=(const running_stage&) = delete;
+  virtual ~running_stage() = default;
+
+  // Begins to hold producers back.
+  virtual errc enter() = 0;
+  virtual gate& place() noexcept = 0;
+
+  // `finished` is woken at its end; `leaving` asks for it.
+  int start(wait::park& finished, const atomic<bool>& leaving) {
+    finished_ = &finished;
+    leaving_ = &leaving;
+    return thread_.start(name_, how_.cpu, [](void* self) {
+      auto& mine = *static_cast<running_stage*>(self);
+      mine.run();
+      mine.finish();
+    }, this);
+  }
+  void join() noexcept { thread_.join(); }
+  bool ended() const noexcept {
+    // order: stage-end-seen <- stage-ended: all its handler did
+    return ended_.load(acquire);
+  }
+
+  const std::string& name() const noexcept { return name_; }
+  const stage_options& options() const noexcept { return how_; }
+
+  std::vector<running_stage*> after;  // those it follows
+
+ protected:
+  virtual void run() noexcept = 0;
+
+  bool leaving() const noexcept {
+    // relaxed: a wish; it carries nothing.
+    return leaving_->load(relaxed);
+  }
+
+ private:
+  void finish() noexcept {
+    // order: stage-ended -> stage-end-seen: all its handler did
+    ended_.store(true, release);
+    finished_->wake();
+  }
+
+  std::string name_;
+  stage_options how_;
+  atomic<bool> ended_{false};
+  wait::park* finished_ = nullptr;
+  const atomic<bool>* leaving_ = nullptr;
+  worker_thread thread_;
+};
+
+// The next position that none of a stage's workers has taken.
+//
+// Invariant: a worker's gate is never above an event that it is handling, nor above this word: it
+// reads the word, moves its gate there, and takes from there by an exchange that fails when another
+// one was faster. Gates rise only. So the least gate of all workers is below everything that is not
+// handled, and a worker that sleeps holds back nothing but what is not published: what is
+// published wakes it. After LMAX's WorkProcessor, but what is published is looked at before the
+// take.
+struct alignas(interference_size) shared_position {
+  atomic<sequence> next{0};
+};
+
+template <class Event, class Producers, wait::strategy How, class Handler>
+class stage_thread final : public running_stage {
+  static constexpr bool takes_batches = batch_handler<Handler, Event>;
+
+  static auto answer_of() {
+    if constexpr (takes_batches) {
+      return std::type_identity<std::invoke_result_t<Handler&, batch<Event>&>>{};
+    } else {
+      return std::type_identity<std::invoke_result_t<Handler&, Event&, sequence, bool>>{};
+    }
+  }
+  using answer = typename decltype(answer_of())::type;
+
+ public:
+  using ring_type = ring<Event, Producers>;
+
+  // `shared`: with the other workers of its stage; null where it is alone.
+  stage_thread(std::string name, stage_options how, ring_type& of, Handler handler,
+               std::shared_ptr<shared_position> shared)
+      : running_stage(std::move(name), how),
+        of_(of),
+        handler_(std::move(handler)),
+        shared_(std::move(shared)) {}
+
+  errc enter() override {
+    auto in = of_.enter();
+    if (!in) return in.code();
+    in_.emplace(*std::move(in));
+    // relaxed: before the threads begin; who enters later enters no lower.
+    if (shared_) shared_->next.store(next(), relaxed);
+    return {};
+  }
+  gate& place() noexcept override { return in_->place(); }
+
+ private:
+  // One event at a time can be let go of while the batch goes on, unless it may have to come back.
+  static constexpr bool streams =
+      !takes_batches && std::is_void_v<answer> && !hooks::batch_start<Handler>;
+
+  // Where a batch ended, and whether the ring is to go on.
+  struct outcome {
+    sequence end;
+    bool going;
+  };
+
+  void run() noexcept override {
+    in_->place().enter();  // for good: the hooks are its handler's too
+    if constexpr (hooks::start<Handler>) handler_.on_start(name());
+    for (;;) {
+      const auto found = wait_for_events();
+      if (found == polled::closed) break;
+      if (found == polled::idle) {
+        if constexpr (hooks::idle<Handler>) handler_.on_idle();
+      } else if (!serve()) {
+        of_.halt();
+        break;
+      }
+    }
+    if constexpr (hooks::stop<Handler>) handler_.on_stop();
+    if (leaving()) in_->let_go();
+  }
+
+  wait::deadline idle_end() const noexcept {
+    const bool bounded = hooks::idle<Handler> && options().idle.count() > 0;
+    return bounded ? wait::in(options().idle) : wait::never;
+  }
+
+  polled wait_for_events() noexcept {
+    const auto until = idle_end();
+    auto found = look();
+    while (found == polled::idle) {
+      if (wait_once(until) == wait::outcome::timeout) return polled::idle;
+      found = look();
+    }
+    return found;
+  }
+
+  // Until something is there, or the stage that holds this one back has gone on, and another one is
+  // to be waited for.
+  wait::outcome wait_once(wait::deadline until) noexcept {
+    auto* held_by = after.empty() ? nullptr : &laggard();
+    at_bell<How> pace(held_by == nullptr ? in_->published() : held_by->moved);
+    const auto ready = [&] {
+      return look() != polled::idle || (held_by != nullptr && position_of(*held_by) > next());
+    };
+    return wait::await(pace, ready, [] { return false; }, until);
+  }
+
+  // In this order: a stage that leaves opens its gate, which is no leave to go on.
+  polled look() noexcept {
+    if (shared_) follow_the_others();
+    bound_ = bound();
+    if (leaving()) [[unlikely]] return polled::closed;
+    return after.empty() ? in_->state() : in_->state_up_to(bound_);
+  }
+
+  sequence next() const noexcept { return in_->position(); }
+
+  static sequence position_of(const gate& of) noexcept {
+    // order: gate-seen <- gate-moved: the reads and writes of the events below
+    return of.position.load(acquire);
+  }
+
+  // Positions below were handled by all that this stage follows.
+  sequence bound() const noexcept {
+    auto least = gate::open;
+    for (auto* each : after) least = std::min(least, position_of(each->place()));
+    return least;
+  }
+  gate& laggard() const noexcept {
+    auto* least = &after.front()->place();
+    auto at = position_of(*least);
+    for (auto* each : after) {
+      const auto here = position_of(each->place());
+      if (here >= at) continue;
+      least = &each->place();
+      at = here;
+    }
+    return *least;
+  }
+
+  // Events that may be handled, as of the last look.
+  std::uint64_t allowed() const noexcept {
+    return after.empty() ? ~std::uint64_t{0} : bound_ - next();
+  }
+  std::uint64_t room() const noexcept {
+    const auto most = options().max_batch != 0
+                          ? options().max_batch
+                          : std::max<std::uint64_t>(1, of_.capacity() / 8);
+    return std::min(most, allowed());
+  }
+
+  void follow_the_others() noexcept {
+    // order: shared-seen <- shared-taken: the gate of who took what is below
+    const auto at = shared_->next.load(acquire);
+    if (at != next()) in_->go_to(at);
+  }
+
+  // False when another worker was faster.
+  bool take(sequence last) noexcept {
+    auto first = next();
+    // order: shared-taken -> shared-seen: this worker's gate
+    return shared_->next.compare_exchange_strong(first, last, release, relaxed);
+  }  // relaxed: the failure is the answer
+
+  // False when the ring is to be halted.
+  bool serve() noexcept {
+    bool going = true;
+    if (shared_) {
+      const auto last = in_->readable_up_to(std::min(room(), share()));
+      if (!take(last)) return true;
+      going = serve_range(last);
+    } else if constexpr (streams) {
+      in_->template look<true>(
+          [&](Event& event, sequence s, bool last) noexcept {
+            handler_(event, s, last);
+            return true;
+          },
+          room());
+    } else {
+      going = serve_range(in_->readable_up_to(room()));
+    }
+    if constexpr (hooks::batch_end<Handler>) handler_.on_batch_end();
+    return going;
+  }
+
+  // Events that a worker takes at once.
+  std::uint64_t share() const noexcept {
+    return std::max<std::uint64_t>(1, options().max_batch);
+  }
+
+  bool serve_range(sequence last) noexcept {
+    const auto first = next();
+    if constexpr (hooks::batch_start<Handler>) {
+      handler_.on_batch_start(last - first, in_->readable_up_to(allowed()) - first);
+    }
+    const auto done = serve_all(last);
+    in_->go_to(done.end);
+    return done.going;
+  }
+
+  outcome serve_all(sequence last) noexcept
+    requires(!takes_batches)
+  {
+    std::uint64_t tries = 0;
+    for (auto s = next(); s != last;) {
+      const auto what = in_->is_skip(s) ? handled::next : call(in_->event(s), s, s + 1 == last);
+      if (what == handled::halt) return {s, false};
+      if (what == handled::next) {
+        ++s;
+      } else if (tries++ < options().rewinds) {
+        if (!pause()) return {next(), true};
+        s = next();
+      } else {
+        if (!give_up(s)) return {s, false};
+        in_->go_to(++s);
+        tries = 0;
+      }
+    }
+    return {last, true};
+  }
+
+  outcome serve_all(sequence last) noexcept
+    requires takes_batches
+  {
+    batch<Event> all(in_->places(), in_->all_stamps(), {next(), last}, in_->place(), in_->freed());
+    for (std::uint64_t tries = 0;;) {
+      auto what = handled::next;
+      if constexpr (std::is_void_v<answer>) {
+        handler_(all);
+      } else {
+        what = handler_(all);
+      }
+      if (what == handled::next) return {last, true};
+      const auto here = all.positions().first;
+      if (what == handled::halt || tries++ >= options().rewinds) return {here, false};
+      if (!pause()) return {here, true};
+    }
+  }
+
+  handled call(Event& event, sequence s, bool last) noexcept {
+    if constexpr (std::is_void_v<answer>) {
+      handler_(event, s, last);
+      return handled::next;
+    } else {
+      return handler_(event, s, last);
+    }
+  }
+
+  bool give_up(sequence s) noexcept {
+    if constexpr (hooks::give_up<Handler, Event>) {
+      handler_.on_give_up(in_->event(s), s);
+      return true;
+    } else {
+      static_cast<void>(s);
+      return false;
+    }
+  }
+
+  // Before a batch is begun again; false when it is not to be.
+  bool pause() const noexcept {
+    if (of_.halted() || leaving()) return false;
+    const auto span = options().rewind_pause.count();
+    if (span <= 0) return true;
+    const timespec request{static_cast<time_t>(span / 1'000'000'000),
+                           static_cast<long>(span % 1'000'000'000)};
+    ::nanosleep(&request, nullptr);
+    return true;
+  }
+
+  ring_type& of_;
+  std::optional<reader<Event, Producers>> in_;
+  Handler handler_;
+  std::shared_ptr<shared_position> shared_;
+  sequence bound_ = 0;  // as of the last look
+};
+
+}  // namespace sequencer::detail

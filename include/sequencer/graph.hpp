@@ -1,0 +1,160 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <initializer_list>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <sequencer/detail/stage_thread.hpp>
+#include <sequencer/flow.hpp>
+#include <sequencer/result.hpp>
+#include <sequencer/ring.hpp>
+#include <sequencer/stage.hpp>
+#include <sequencer/wait.hpp>
+
+namespace sequencer {
+
+// Names a stage of one graph, for those that follow it.
+class stage {
+ private:
+  template <class, class>
+  friend class graph;
+  stage(std::weak_ptr<const char> of, std::size_t first, std::size_t beyond) noexcept
+      : of_(std::move(of)), first_(first), beyond_(beyond) {}
+  std::weak_ptr<const char> of_;  // the graph's mark
+  std::size_t first_;  // of its workers
+  std::size_t beyond_;
+};
+
+// The plan of a flow: stages, and which follow which. A stage follows those that were there before
+// it, so there is no way to write down a circle. After disruptor-rs and LMAX's DSL, but the plan is
+// used up by start(), and only what comes of it gives out producers.
+//
+// Threads: one at a time.
+template <class Event, class Producers>
+class graph {
+ public:
+  using ring_type = ring<Event, Producers>;
+
+  // The ring must outlive the flow.
+  explicit graph(ring_type& of)
+      : begun_(std::make_unique<work>(of)) {}
+  graph(graph&&) noexcept = default;
+  graph& operator=(graph&&) = delete;
+
+  // A stage on a thread of its own, which waits by How. It handles each event after all stages of
+  // `after` have, or as soon as it is published. The handler is one for events or for batches (see
+  // stage.hpp), is moved in and called by that thread only; it may write to events as long as every
+  // stage that reads what it writes follows it, or is followed by it.
+  template <wait::strategy How = wait::backoff, class Handler>
+    requires event_handler<Handler, Event> || batch_handler<Handler, Event>
+  stage add(std::string name, Handler handler, std::initializer_list<stage> after = {},
+            stage_options how = {}) {
+    const auto first = plan().stages.size();
+    place<How>(std::move(name), std::move(handler), after, how, nullptr);
+    return {mark_, first, first + 1};
+  }
+
+  // A stage whose events are shared among `workers` threads: each goes to exactly one of them, to
+  // the handler that make(i) made for the i-th. stage_options::max_batch events are taken at once,
+  // 1 where it says 0. What is below the least event in work is released, and seen by those that
+  // follow. Workers are named NAME/0, NAME/1, ...
+  template <wait::strategy How = wait::backoff, class Make>
+    requires std::invocable<Make&, std::size_t>
+  stage add_workers(const std::string& name, std::size_t workers, Make make,
+                    std::initializer_list<stage> after = {}, stage_options how = {}) {
+    if (workers == 0) note("stage '" + name + "' has no workers");
+    const auto first = plan().stages.size();
+    const auto shared = std::make_shared<detail::shared_position>();
+    for (std::size_t i = 0; i < workers; ++i) {
+      place<How>(name.empty() ? name : name + "/" + std::to_string(i), make(i), after, how, shared);
+    }
+    return {mark_, first, first + workers};
+  }
+
+  // Puts every stage into the ring, and then starts their threads: what is published from now on
+  // reaches all of them. Uses the plan up.
+  // Fails: invalid, with a sentence on what is wrong with the plan; closed, the ring is;
+  // unavailable, without memory; io, the system refused a thread, and says why. Then nothing runs
+  // any more, and the ring goes on.
+  result<flow<Event, Producers>> start() && {
+    if (!begun_) return error{errc::invalid, 0, "this graph was started before"};
+    if (begun_->stages.empty()) note("a graph has at least one stage");
+    if (!wrong_.empty()) return error{errc::invalid, 0, wrong_};
+    auto begun = std::move(begun_);
+    // In this order: nobody begins before those he follows.
+    for (auto& each : begun->stages) {
+      if (const auto why = each->enter(); why != errc{}) {
+        return error{why, 0, why == errc::closed ? "the ring is closed" : "out of memory"};
+      }
+    }
+    for (auto& each : begun->stages) {
+      if (const int bad = each->start(begun->finished, begun->leaving)) {
+        return error{errc::io, bad,
+                     "stage '" + each->name() + "': starting its thread: " + std::strerror(bad)};
+      }
+    }
+    return flow<Event, Producers>(std::move(begun));
+  }
+
+ private:
+  using work = typename flow<Event, Producers>::work;
+
+  template <class Handler>
+  static constexpr bool is_noexcept() {
+    if constexpr (batch_handler<Handler, Event>) {
+      return std::is_nothrow_invocable_v<Handler&, batch<Event>&>;
+    } else {
+      return std::is_nothrow_invocable_v<Handler&, Event&, sequence, bool>;
+    }
+  }
+
+  template <wait::strategy How, class Handler>
+  void place(std::string name, Handler handler, std::initializer_list<stage> after,
+             stage_options how, std::shared_ptr<detail::shared_position> shared) {
+    static_assert(event_handler<Handler, Event> || batch_handler<Handler, Event>,
+                  "a handler is called with (Event&, sequence, bool) or with (batch<Event>&)");
+    static_assert(hooks::are_noexcept<Handler, Event>(), "a handler's hooks are noexcept");
+    static_assert(is_noexcept<Handler>(),
+                  "a stage's handler is noexcept: wrap one that throws in guarded()");
+    auto made = std::make_unique<detail::stage_thread<Event, Producers, How, Handler>>(
+        std::move(name), how, begun_->of, std::move(handler), std::move(shared));
+    for (const auto& each : after) {
+      if (each.of_.lock() != mark_) {
+        note("stage '" + made->name() + "' follows a stage of another graph");
+        continue;
+      }
+      for (auto i = each.first_; i != each.beyond_; ++i) {
+        made->after.push_back(begun_->stages[i].get());
+      }
+    }
+    if (made->name().empty()) note("a stage has no name; reports are made of names");
+    for (const auto& other : begun_->stages) {
+      if (other->name() == made->name()) note("two stages are named '" + made->name() + "'");
+    }
+    begun_->stages.push_back(std::move(made));
+  }
+
+  // The first sentence is the one that is told.
+  void note(std::string what) {
+    if (wrong_.empty()) wrong_ = std::move(what);
+  }
+
+  work& plan() const noexcept {
+    if (!begun_) detail::stop("a graph that was started or moved from gets no stage");
+    return *begun_;
+  }
+
+  std::unique_ptr<work> begun_;
+  std::shared_ptr<const char> mark_ = std::make_shared<char>();
+  std::string wrong_;
+};
+
+}  // namespace sequencer

@@ -1,0 +1,109 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+
+#include <sequencer/sequence.hpp>
+#include <sequencer/stage.hpp>
+
+// Needs exceptions; without them there is nothing to guard against.
+#ifdef __cpp_exceptions
+namespace sequencer {
+
+// What is to become of an event whose handler threw.
+enum class verdict : std::uint8_t {
+  retry,  // call the handler again, at once
+  skip,   // the event counts as handled
+  halt,   // halt the ring; the event does not count as handled
+};
+
+struct thrown {
+  std::exception_ptr what;
+  std::string_view stage;
+  sequence position;
+};
+
+// Makes a stage's handler of one that throws: on_error(const thrown&, Event&) answers what becomes
+// of the event; who answers `retry` for ever holds up the end, too. Should it throw itself, the
+// ring is halted. The handler's hooks are passed on.
+template <class Handler, class OnError>
+class guarded {
+ public:
+  guarded(Handler handler, OnError on_error)
+      : handler_(std::move(handler)), on_error_(std::move(on_error)) {}
+
+  template <class Event>
+    requires event_handler<Handler, Event>
+  handled operator()(Event& event, sequence s, bool last) noexcept {
+    for (;;) {
+      try {
+        return call(event, s, last);
+      } catch (...) {
+        const auto what = judge(thrown{std::current_exception(), stage_, s}, event);
+        if (what == verdict::skip) return handled::next;
+        if (what == verdict::halt) return handled::halt;
+      }
+    }
+  }
+
+  void on_start(std::string_view stage) noexcept {
+    stage_ = stage;
+    if constexpr (hooks::start<Handler>) handler_.on_start(stage);
+  }
+  void on_stop() noexcept
+    requires hooks::stop<Handler>
+  {
+    handler_.on_stop();
+  }
+  void on_batch_end() noexcept
+    requires hooks::batch_end<Handler>
+  {
+    handler_.on_batch_end();
+  }
+  void on_idle() noexcept
+    requires hooks::idle<Handler>
+  {
+    handler_.on_idle();
+  }
+  void on_batch_start(std::uint64_t size, std::uint64_t depth) noexcept
+    requires hooks::batch_start<Handler>
+  {
+    handler_.on_batch_start(size, depth);
+  }
+  template <class Event>
+    requires hooks::give_up<Handler, Event>
+  void on_give_up(Event& event, sequence s) noexcept {
+    handler_.on_give_up(event, s);
+  }
+
+ private:
+  template <class Event>
+  handled call(Event& event, sequence s, bool last) {
+    if constexpr (std::is_void_v<std::invoke_result_t<Handler&, Event&, sequence, bool>>) {
+      handler_(event, s, last);
+      return handled::next;
+    } else {
+      return handler_(event, s, last);
+    }
+  }
+
+  template <class Event>
+  verdict judge(const thrown& what, Event& event) noexcept {
+    try {
+      return on_error_(what, event);
+    } catch (...) {
+      return verdict::halt;
+    }
+  }
+
+  Handler handler_;
+  OnError on_error_;
+  std::string_view stage_;  // the stage's own name, which outlives its handler's work
+};
+
+}  // namespace sequencer
+#endif

@@ -1,0 +1,14 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+// refused: wrap one that throws in guarded
+#include <sequencer/graph.hpp>
+
+struct event {
+  int value = 0;
+};
+
+void plan(sequencer::graph<event, sequencer::producers::one>& of) {
+  of.add("a", [](event&, sequencer::sequence, bool) noexcept {});
+#ifdef WRONG
+  of.add("b", [](event&, sequencer::sequence, bool) {});
+#endif
+}

@@ -1,0 +1,14 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+// refused: use of deleted function|call to implicitly-deleted copy constructor|deleted
+#include <sequencer/ring.hpp>
+
+using ring = sequencer::ring<int>;
+using producer = sequencer::producer<int, sequencer::producers::one, sequencer::wait::spin>;
+
+void use(producer& one) {
+  auto moved = std::move(one);
+  static_cast<void>(moved);
+#ifdef WRONG
+  auto second = moved;
+#endif
+}

@@ -1,0 +1,783 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include <sequencer/graph.hpp>
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace sequencer;
+
+struct order {
+  std::uint64_t price = 0;
+  std::uint64_t tax = 0;
+  std::uint64_t total = 0;
+};
+
+template <class Producers>
+struct any_flow : testing::Test {};
+using engines = testing::Types<producers::one, producers::many>;
+TYPED_TEST_SUITE(any_flow, engines);
+
+template <class Producers>
+using orders = ring<order, Producers>;
+
+template <class Out>
+void put(Out& out, std::uint64_t price) {
+  ASSERT_TRUE(out.publish([&](order& o) { o = {price, 0, 0}; }));
+}
+
+// Counts what it sees, and whether it came in order.
+struct tally {
+  std::uint64_t count = 0;
+  std::uint64_t sum = 0;
+  bool in_order = true;
+  void add(std::uint64_t price, sequence s) noexcept {
+    in_order = in_order && s == count;
+    ++count;
+    sum += price;
+  }
+  void expect(std::uint64_t n) const {
+    EXPECT_EQ(count, n);
+    EXPECT_EQ(sum, n * (n - 1) / 2);
+    EXPECT_TRUE(in_order);
+  }
+};
+
+template <class Producers, class How>
+void diamond(std::size_t capacity) {
+  constexpr std::uint64_t n = 2'000;
+  orders<Producers> of(capacity);
+  graph plan{of};
+  tally taxed, logged, summed;
+  auto tax = plan.template add<How>("tax", [&](order& o, sequence s, bool) noexcept {
+    o.tax = o.price / 4;
+    taxed.add(o.price, s);
+  });
+  auto log = plan.template add<How>("log", [&](batch<order>& all) noexcept {
+    for (const auto& each : all) logged.add(each.event.price, each.position);
+  });
+  plan.template add<How>("sum", [&](order& o, sequence s, bool) noexcept {
+    EXPECT_EQ(o.tax, o.price / 4) << "an event before a stage that it follows";
+    o.total = o.price + o.tax;
+    summed.add(o.price, s);
+  }, {tax, log});
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->template producer<How>();
+  for (std::uint64_t i = 0; i < n; ++i) put(out, i);
+  EXPECT_TRUE(work->drain());
+  taxed.expect(n);
+  logged.expect(n);
+  summed.expect(n);
+}
+
+TYPED_TEST(any_flow, ADiamondHandlesEverythingInOrder) {
+  for (const std::size_t capacity : {1u, 2u, 64u}) {
+    diamond<TypeParam, wait::yield>(capacity);
+    diamond<TypeParam, wait::backoff>(capacity);
+    diamond<TypeParam, wait::park>(capacity);
+  }
+}
+
+TYPED_TEST(any_flow, APipelineWorksOnTheEventItself) {
+  orders<TypeParam> of(8);
+  graph plan{of};
+  std::uint64_t sum = 0;
+  auto tax = plan.add("tax", [](order& o, sequence, bool) noexcept { o.tax = 1; });
+  const auto add_up = [](order& o, sequence, bool) noexcept { o.total = o.price + o.tax; };
+  auto total = plan.add("total", add_up, {tax});
+  plan.add("sum", [&](const order& o, sequence, bool) noexcept { sum += o.total; }, {total});
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  for (std::uint64_t i = 0; i < 1'000; ++i) put(out, i);
+  EXPECT_TRUE(work->drain());
+  EXPECT_EQ(sum, 1'000u * 999 / 2 + 1'000);
+}
+
+// Also when no thread of a stage has run yet.
+TYPED_TEST(any_flow, DrainingLosesNothing) {
+  for (int round = 0; round < 200; ++round) {
+    orders<TypeParam> of(64, 5);
+    graph plan{of};
+    std::uint64_t first = 0, second = 0;
+    const auto count_first = [&](const order&, sequence, bool) noexcept { ++first; };
+    const auto count_second = [&](const order&, sequence, bool) noexcept { ++second; };
+    auto a = plan.template add<wait::park>("a", count_first);
+    plan.template add<wait::park>("b", count_second, {a});
+    auto work = std::move(plan).start();
+    ASSERT_TRUE(work) << work.text();
+    auto out = *work->producer();
+    for (int i = 0; i < round % 64; ++i) put(out, 1);
+    EXPECT_TRUE(work->drain());
+    EXPECT_TRUE(work->drain()) << "asked again";
+    EXPECT_EQ(first, static_cast<std::uint64_t>(round % 64));
+    EXPECT_EQ(second, first);
+    EXPECT_EQ(out.publish([](order&) {}).code(), errc::closed);
+  }
+}
+
+TYPED_TEST(any_flow, ItsEndDrains) {
+  orders<TypeParam> of(4);
+  std::uint64_t seen = 0;
+  {
+    graph plan{of};
+    plan.add("a", [&](const order&, sequence, bool) noexcept { ++seen; });
+    auto work = std::move(plan).start();
+    ASSERT_TRUE(work) << work.text();
+    auto moved = *std::move(work);
+    auto out = *moved.producer();
+    for (int i = 0; i < 100; ++i) put(out, 1);
+  }
+  EXPECT_EQ(seen, 100u);
+}
+
+TYPED_TEST(any_flow, HaltingAlwaysEnds) {
+  for (int round = 0; round < 200; ++round) {
+    orders<TypeParam> of(4);
+    graph plan{of};
+    auto a = plan.template add<wait::park>("a", [](const order&, sequence, bool) noexcept {});
+    plan.template add<wait::park>("b", [](const order&, sequence, bool) noexcept {}, {a});
+    if (round % 4 == 0) of.halt();
+    auto work = std::move(plan).start();
+    if (round % 4 == 0) {
+      EXPECT_EQ(work.code(), errc::closed);
+      continue;
+    }
+    ASSERT_TRUE(work) << work.text();
+    std::thread source([out = *work->template producer<wait::park>()]() mutable {
+      while (out.publish([](order&) {})) {
+      }
+    });
+    if (round % 4 == 1) std::this_thread::yield();
+    work->halt();
+    source.join();
+    EXPECT_EQ(work->drain().code(), errc::closed);
+  }
+}
+
+TYPED_TEST(any_flow, SaysWhichStageIsStuck) {
+  orders<TypeParam> of(4);
+  graph plan{of};
+  std::atomic<bool> go{false};
+  auto quick = plan.add("quick", [](const order&, sequence, bool) noexcept {});
+  plan.add("slow", [&](const order&, sequence, bool) noexcept {
+    while (!go.load()) std::this_thread::yield();
+  }, {quick});
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  for (std::uint64_t i = 0; i < 3; ++i) put(out, i);
+  const auto late = work->drain_for(std::chrono::milliseconds(20));
+  EXPECT_EQ(late.code(), errc::timeout);
+  EXPECT_NE(late.text().find("stage 'slow' stands at 0, 3 behind"), std::string::npos)
+      << late.text();
+  const auto now = work->stages();
+  ASSERT_EQ(now.size(), 2u);
+  EXPECT_EQ(now[1].name, "slow");
+  EXPECT_EQ(now[1].behind, 3u);
+  EXPECT_FALSE(now[1].ended);
+  go = true;
+  EXPECT_TRUE(work->drain());
+  EXPECT_EQ(work->stages()[1].position, 3u);
+  EXPECT_TRUE(work->stages()[1].ended);
+}
+
+// A full ring opens when the last stage has moved, and not before.
+TYPED_TEST(any_flow, TheLastStageHoldsProducersBack) {
+  orders<TypeParam> of(2);
+  graph plan{of};
+  std::atomic<std::uint64_t> first{0}, allowed{0};
+  auto a = plan.add("a", [&](const order&, sequence, bool) noexcept { ++first; });
+  plan.add("b", [&](const order&, sequence s, bool) noexcept {
+    while (allowed.load() <= s) std::this_thread::yield();
+  }, {a});
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  put(out, 0);
+  put(out, 1);
+  while (first.load() != 2) std::this_thread::yield();
+  EXPECT_EQ(out.try_claim().code(), errc::unavailable);
+  allowed = 2;
+  put(out, 2);
+  allowed = 3;
+  EXPECT_TRUE(work->drain());
+}
+
+TYPED_TEST(any_flow, APlanThatIsWrongSaysWhat) {
+  const auto nothing = [](const order&, sequence, bool) noexcept {};
+  orders<TypeParam> of(4);
+  {
+    graph empty{of};
+    EXPECT_EQ(std::move(empty).start().text(), "a graph has at least one stage");
+  }
+  {
+    graph twins{of};
+    twins.add("journal", nothing);
+    twins.add("journal", nothing);
+    EXPECT_EQ(std::move(twins).start().text(), "two stages are named 'journal'");
+  }
+  {
+    graph nameless{of};
+    nameless.add("", nothing);
+    EXPECT_EQ(std::move(nameless).start().code(), errc::invalid);
+  }
+  {
+    graph other{of}, mine{of};
+    auto theirs = other.add("a", nothing);
+    mine.add("b", nothing, {theirs});
+    EXPECT_EQ(std::move(mine).start().text(), "stage 'b' follows a stage of another graph");
+  }
+  {
+    graph far{of};
+    far.add("a", nothing);
+    far.add("b", nothing, {}, {.cpu = 1'000'000});
+    const auto refused = std::move(far).start();
+    EXPECT_EQ(refused.code(), errc::io);
+    EXPECT_NE(refused.text().find("stage 'b': starting its thread"), std::string::npos);
+  }
+  orders<TypeParam> closed(4);
+  closed.close();
+  graph late{closed};
+  late.add("a", nothing);
+  EXPECT_EQ(std::move(late).start().code(), errc::closed);
+  EXPECT_EQ(std::move(late).start().text(), "this graph was started before");
+}
+
+TYPED_TEST(any_flow, SeveralGraphsAndPollersShareARing) {
+  orders<TypeParam> of(8);
+  std::uint64_t first = 0, second = 0, polled_ones = 0;
+  graph one{of}, two{of};
+  one.add("a", [&](const order&, sequence, bool) noexcept { ++first; });
+  two.add("a", [&](const order&, sequence, bool) noexcept { ++second; });
+  auto here = std::move(one).start();
+  auto there = std::move(two).start();
+  auto in = *of.join();
+  ASSERT_TRUE(here && there);
+  std::thread source([&, out = *here->producer()]() mutable {
+    for (std::uint64_t i = 0; i < 500; ++i) put(out, i);
+    of.close();
+  });
+  in.run([&](const order&, sequence, bool) { ++polled_ones; });
+  source.join();
+  EXPECT_TRUE(here->drain());
+  EXPECT_TRUE(there->drain());
+  EXPECT_EQ(first, 500u);
+  EXPECT_EQ(second, 500u);
+  EXPECT_EQ(polled_ones, 500u);
+}
+
+// A graph that starts on a ring at work sees everything from some position on, in every stage.
+TYPED_TEST(any_flow, StartsWhileProducersRun) {
+  orders<TypeParam> of(16);
+  std::atomic<bool> done{false};
+  std::thread source([&, out = *of.make_producer()]() mutable {
+    while (!done.load()) {
+      auto mine = out.claim();
+      mine[0].price = mine.positions().first;
+      std::move(mine).publish();
+    }
+  });
+  for (int round = 0; round < 20; ++round) {
+    struct follower {
+      std::optional<sequence> next;
+      bool gap_free = true;
+      void see(const order& o, sequence s) noexcept {
+        gap_free = gap_free && (!next || *next == s) && o.price == s;
+        next = s + 1;
+      }
+    } first, second;
+    std::atomic<std::uint64_t> seen{0};
+    std::atomic<bool> rest{false};
+    graph plan{of};
+    auto a = plan.add("a", [&](const order& o, sequence s, bool) noexcept {
+      if (!rest.load()) first.see(o, s);
+    });
+    plan.add("b", [&](const order& o, sequence s, bool) noexcept {
+      if (!rest.load()) second.see(o, s);
+      ++seen;
+    }, {a});
+    auto work = std::move(plan).start();
+    ASSERT_TRUE(work) << work.text();
+    while (seen.load() < 50) std::this_thread::yield();
+    if (round + 1 < 20) {
+      rest = true;
+      work->leave();
+    } else {
+      done = true;
+      source.join();
+      EXPECT_TRUE(work->drain());
+    }
+    EXPECT_TRUE(first.gap_free);
+    EXPECT_TRUE(second.gap_free);
+  }
+}
+
+// ---- workers
+
+template <class Producers, class How>
+void share(std::size_t capacity, std::size_t workers, std::uint64_t at_once) {
+  constexpr std::uint64_t n = 1'000;
+  orders<Producers> of(capacity);
+  std::vector<std::atomic<int>> handled_by(n);
+  std::atomic<bool> in_turn{true};
+  tally after;
+  graph plan{of};
+  auto crew = plan.template add_workers<How>("crew", workers, [&](std::size_t) {
+    return [&](order& o, sequence s, bool) noexcept {
+      ++handled_by[s];
+      o.tax = s + 1;
+    };
+  }, {}, {.max_batch = at_once});
+  plan.template add<How>("after", [&](const order& o, sequence s, bool) noexcept {
+    if (o.tax != s + 1) in_turn = false;
+    after.add(o.price, s);
+  }, {crew});
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->template producer<How>();
+  for (std::uint64_t i = 0; i < n; ++i) put(out, i);
+  EXPECT_TRUE(work->drain());
+  for (const auto& times : handled_by) ASSERT_EQ(times.load(), 1);
+  EXPECT_TRUE(in_turn.load()) << "an event before its worker was done with it";
+  after.expect(n);
+}
+
+TYPED_TEST(any_flow, WorkersHandleEachEventOnce) {
+  for (const std::size_t capacity : {1u, 2u, 64u}) {
+    for (const std::size_t workers : {1u, 3u}) {
+      share<TypeParam, wait::yield>(capacity, workers, 0);
+      share<TypeParam, wait::park>(capacity, workers, 3);
+    }
+  }
+}
+
+// A worker that is stuck holds back what it has, and nothing that others can do.
+TYPED_TEST(any_flow, AStuckWorkerHoldsItsEventOnly) {
+  orders<TypeParam> of(8);
+  graph plan{of};
+  std::atomic<bool> go{false};
+  std::atomic<std::uint64_t> done{0};
+  plan.add_workers("crew", 2, [&](std::size_t) {
+    return [&](const order&, sequence s, bool) noexcept {
+      while (s == 0 && !go.load()) std::this_thread::yield();
+      ++done;
+    };
+  });
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  for (std::uint64_t i = 0; i < 8; ++i) put(out, i);
+  while (done.load() != 7) std::this_thread::yield();
+  EXPECT_EQ(out.try_claim().missing(), 1u) << "its event must not be replaced";
+  go = true;
+  EXPECT_TRUE(work->drain());
+  EXPECT_EQ(done.load(), 8u);
+}
+
+TYPED_TEST(any_flow, WorkersAreWorkers) {
+  orders<TypeParam> of(8);
+  graph plan{of};
+  plan.add_workers("crew", 0, [](std::size_t) {
+    return [](const order&, sequence, bool) noexcept {};
+  });
+  EXPECT_EQ(std::move(plan).start().text(), "stage 'crew' has no workers");
+}
+
+// ---- hooks, batches, rewinding
+
+struct diary {
+  std::vector<std::string> lines;
+  void on_start(std::string_view name) noexcept { lines.push_back("start " + std::string(name)); }
+  void on_batch_start(std::uint64_t size, std::uint64_t depth) noexcept {
+    lines.push_back("batch " + std::to_string(size) + " of " + std::to_string(depth));
+  }
+  void on_batch_end() noexcept { lines.push_back("end"); }
+  void on_stop() noexcept { lines.push_back("stop"); }
+};
+
+struct diary_of_events : diary {
+  explicit diary_of_events(std::vector<std::string>& to) : to_(&to) {}
+  diary_of_events(diary_of_events&&) = default;
+  ~diary_of_events() {
+    if (!lines.empty()) *to_ = lines;
+  }
+  void operator()(const order& o, sequence s, bool last) noexcept {
+    lines.push_back(std::to_string(s) + "=" + std::to_string(o.price) + (last ? " last" : ""));
+  }
+  std::vector<std::string>* to_;
+};
+
+// Everything is published before the thread of the stage can begin: it follows one that waits.
+template <class Producers, class Handler, class Fill>
+void run_after(Handler handler, stage_options how, Fill fill) {
+  orders<Producers> of(16);
+  std::atomic<bool> go{false};
+  graph plan{of};
+  auto gate = plan.add("gate", [&](const batch<order>&) noexcept {
+    while (!go.load()) std::this_thread::yield();
+  }, {}, {.max_batch = 16});
+  plan.add("stage", std::move(handler), {gate}, how);
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  {
+    auto all = out.claim(10);
+    fill(all);
+    std::move(all).publish();
+  }
+  go = true;
+  static_cast<void>(work->drain());
+}
+
+const auto numbers = [](auto& all) {
+  for (std::uint64_t i = 0; i < all.size(); ++i) all[i].price = 100 + i;
+};
+
+TYPED_TEST(any_flow, HooksAreCalledInTheOrderOfALife) {
+  std::vector<std::string> lines;
+  run_after<TypeParam>(diary_of_events(lines), {.max_batch = 4}, numbers);
+  const std::vector<std::string> expected{
+      "start stage", "batch 4 of 10", "0=100", "1=101", "2=102", "3=103 last", "end",
+      "batch 4 of 6", "4=104", "5=105", "6=106", "7=107 last", "end",
+      "batch 2 of 2", "8=108", "9=109 last", "end", "stop"};
+  EXPECT_EQ(lines, expected);
+}
+
+TYPED_TEST(any_flow, ABatchThatEndsInSkipsEnds) {
+  struct counting {
+    std::uint64_t *events, *ends;
+    void operator()(const order&, sequence, bool) noexcept { ++*events; }
+    void on_batch_end() noexcept { ++*ends; }
+  };
+  orders<TypeParam> of(8);
+  graph plan{of};
+  std::uint64_t events = 0, ends = 0, in_batches = 0;
+  plan.add("count", counting{&events, &ends});
+  plan.add("batches", [&](batch<order>& all) noexcept {
+    for (const auto& each : all) in_batches += each.position + 1;
+  });
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  for (int i = 0; i < 6; ++i) {
+    auto mine = out.claim();
+    if (i == 1 || i == 3) std::move(mine).publish();
+  }
+  EXPECT_TRUE(work->drain());
+  EXPECT_EQ(events, 2u);
+  EXPECT_GE(ends, 1u);
+  EXPECT_EQ(in_batches, 2u + 4u);
+}
+
+template <class Producers>
+std::vector<sequence> rewound_at(sequence where, std::uint64_t times, stage_options how) {
+  std::vector<sequence> seen;
+  run_after<Producers>([&, times](const order&, sequence s, bool) mutable noexcept {
+    seen.push_back(s);
+    return s == where && times-- > 0 ? handled::rewind : handled::next;
+  }, how, numbers);
+  return seen;
+}
+
+TYPED_TEST(any_flow, ABatchIsBegunAgain) {
+  using v = std::vector<sequence>;
+  const stage_options by_three{.max_batch = 3, .rewind_pause = std::chrono::microseconds(1)};
+  EXPECT_EQ(rewound_at<TypeParam>(0, 1, by_three), (v{0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+  EXPECT_EQ(rewound_at<TypeParam>(4, 2, by_three),
+            (v{0, 1, 2, 3, 4, 3, 4, 3, 4, 5, 6, 7, 8, 9}));
+  EXPECT_EQ(rewound_at<TypeParam>(9, 1, by_three), (v{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9}));
+}
+
+struct stubborn {
+  std::vector<sequence>* seen;
+  std::vector<sequence>* given_up;
+  handled operator()(const order&, sequence s, bool) noexcept {
+    seen->push_back(s);
+    return s == 2 ? handled::rewind : handled::next;
+  }
+};
+struct resigning : stubborn {
+  void on_give_up(order&, sequence s) noexcept { given_up->push_back(s); }
+};
+
+TYPED_TEST(any_flow, ABatchIsGivenUpAfterSoManyTimes) {
+  using v = std::vector<sequence>;
+  v seen, given_up;
+  const stage_options twice{.max_batch = 4, .rewinds = 2};
+  run_after<TypeParam>(resigning{{&seen, &given_up}}, twice, numbers);
+  EXPECT_EQ(seen, (v{0, 1, 2, 0, 1, 2, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+  EXPECT_EQ(given_up, (v{2}));
+  seen.clear();
+  run_after<TypeParam>(stubborn{&seen, &given_up}, twice, numbers);
+  EXPECT_EQ(seen, (v{0, 1, 2, 0, 1, 2, 0, 1, 2})) << "nobody to give up: the flow is halted";
+}
+
+TYPED_TEST(any_flow, WhatWasReleasedIsNotBegunAgain) {
+  std::vector<sequence> begins;
+  std::uint64_t tries = 0;
+  run_after<TypeParam>([&](batch<order>& all) noexcept {
+    begins.push_back(all.positions().first);
+    if (tries++ == 0) {
+      all.release(3);
+      return handled::rewind;
+    }
+    return handled::next;
+  }, {.max_batch = 16}, numbers);
+  EXPECT_EQ(begins, (std::vector<sequence>{0, 3}));
+}
+
+TYPED_TEST(any_flow, ABatchLetsProducersGoOnBeforeItEnds) {
+  orders<TypeParam> of(4);
+  graph plan{of};
+  std::atomic<bool> done{false};
+  plan.add("a", [&](batch<order>& all) noexcept {
+    if (all.positions().first != 0) return;
+    all.release(all.positions().last);
+    while (!done.load()) std::this_thread::yield();
+  }, {}, {.max_batch = 4});
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  for (std::uint64_t i = 0; i < 5; ++i) put(out, i);
+  done = true;
+  EXPECT_TRUE(work->drain());
+}
+
+TYPED_TEST(any_flow, AHandlerEndsTheFlowBeforeItsEvent) {
+  orders<TypeParam> of(16);
+  graph plan{of};
+  std::uint64_t seen = 0;
+  plan.add("a", [&](const order&, sequence s, bool) noexcept {
+    if (s == 5) return handled::halt;
+    ++seen;
+    return handled::next;
+  });
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  while (out.publish([](order&) {})) {
+  }
+  EXPECT_EQ(work->drain().code(), errc::closed);
+  EXPECT_EQ(seen, 5u);
+  EXPECT_EQ(work->stages()[0].position, 5u);
+}
+
+TYPED_TEST(any_flow, AnIdleStageIsToldSo) {
+  struct waiting {
+    std::atomic<std::uint64_t>* idle;
+    void operator()(const order&, sequence, bool) noexcept {}
+    void on_idle() noexcept { ++*idle; }
+  };
+  std::atomic<std::uint64_t> first{0}, second{0};
+  orders<TypeParam> of(4);
+  graph plan{of};
+  const stage_options soon{.idle = std::chrono::microseconds(100)};
+  auto a = plan.template add<wait::park>("a", waiting{&first}, {}, soon);
+  plan.template add<wait::yield>("b", waiting{&second}, {a}, soon);
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  while (first.load() < 3 || second.load() < 3) std::this_thread::yield();
+  EXPECT_TRUE(work->drain());
+}
+
+TYPED_TEST(any_flow, TwoEventsThatAreGivenUpAreSeenNoMore) {
+  struct stubborn_twice {
+    std::vector<sequence>* seen;
+    handled operator()(const order&, sequence s, bool) noexcept {
+      seen->push_back(s);
+      return s == 2 || s == 3 ? handled::rewind : handled::next;
+    }
+    void on_give_up(order&, sequence) noexcept {}
+  };
+  std::vector<sequence> seen;
+  run_after<TypeParam>(stubborn_twice{&seen}, {.max_batch = 5, .rewinds = 1}, numbers);
+  EXPECT_EQ(seen, (std::vector<sequence>{0, 1, 2, 0, 1, 2, 3, 3, 4, 5, 6, 7, 8, 9}));
+}
+
+TYPED_TEST(any_flow, AHaltAfterEverythingWasReleasedIsAHalt) {
+  int calls = 0;
+  run_after<TypeParam>([&](batch<order>& all) noexcept {
+    ++calls;
+    all.release(all.positions().last);
+    return handled::halt;
+  }, {.max_batch = 3}, numbers);
+  EXPECT_EQ(calls, 1);
+}
+
+TYPED_TEST(any_flow, ABatchThatIsBegunAgainForEverIsHalted) {
+  orders<TypeParam> of(8);
+  graph plan{of};
+  std::atomic<int> tries{0};
+  plan.add("a", [&](const order&, sequence, bool) noexcept {
+    ++tries;
+    return handled::rewind;
+  });
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  put(out, 1);
+  while (tries.load() < 3) std::this_thread::yield();
+  EXPECT_EQ(work->drain_for(std::chrono::milliseconds(1)).code(), errc::timeout);
+  work->halt();
+  EXPECT_EQ(work->drain().code(), errc::closed);
+  EXPECT_EQ(work->stages()[0].position, 0u);
+}
+
+// Sees how much it could handle, not how much is published.
+TYPED_TEST(any_flow, TheDepthOfABatchStopsAtTheStagesBefore) {
+  struct watching {
+    std::atomic<std::uint64_t>* depth;
+    void operator()(const order&, sequence, bool) noexcept {}
+    void on_batch_start(std::uint64_t, std::uint64_t d) noexcept {
+      if (depth->load() == 0) *depth = d;
+    }
+  };
+  orders<TypeParam> of(16);
+  graph plan{of};
+  std::atomic<std::uint64_t> depth{0};
+  auto first = plan.add("first", [&](const batch<order>& all) noexcept {
+    while (all.positions().first != 0 && depth.load() == 0) std::this_thread::yield();
+  }, {}, {.max_batch = 2});
+  plan.add("second", watching{&depth}, {first});
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  auto all = out.claim(10);
+  std::move(all).publish();
+  EXPECT_TRUE(work->drain());
+  EXPECT_EQ(depth.load(), 2u);
+}
+
+// ---- leaving
+
+// While one flow waits for an open claim to end, another one leaves.
+TYPED_TEST(any_flow, ALeaverDoesNotTakeTheEndAway) {
+  orders<TypeParam> of(8);
+  std::uint64_t seen = 0;
+  graph mine{of}, theirs{of};
+  mine.template add<wait::park>("a", [&](const order&, sequence, bool) noexcept { ++seen; });
+  theirs.template add<wait::park>("a", [](const order&, sequence, bool) noexcept {});
+  auto staying = std::move(mine).start();
+  auto leaving = std::move(theirs).start();
+  ASSERT_TRUE(staying && leaving);
+  auto out = *staying->producer();
+  auto open = out.claim();
+  EXPECT_EQ(staying->drain_for(std::chrono::milliseconds(1)).code(), errc::timeout);
+  leaving->leave();
+  std::move(open).publish();
+  EXPECT_TRUE(staying->drain());
+  EXPECT_EQ(seen, 1u);
+  EXPECT_TRUE(leaving->drain()) << "there is nothing left of it";
+}
+
+// A stage's handler waits for room that another stage of the same flow holds.
+TYPED_TEST(any_flow, LeavesThoughAHandlerWaitsForRoom) {
+  orders<TypeParam> inner(2), outer(4);
+  graph sink{inner}, plan{outer};
+  std::atomic<bool> go{false};
+  sink.add("sink", [&](const order&, sequence, bool) noexcept {
+    while (!go.load()) std::this_thread::yield();
+  });
+  auto below = std::move(sink).start();
+  ASSERT_TRUE(below) << below.text();
+  std::atomic<std::uint64_t> passed{0};
+  plan.add("pass", [&, out = *below->producer()](const order& o, sequence, bool) mutable noexcept {
+    static_cast<void>(out.publish([&](order& to) { to = o; }));
+    ++passed;
+  });
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  for (std::uint64_t i = 0; i < 4; ++i) put(out, i);
+  while (passed.load() < 2) std::this_thread::yield();
+  go = true;
+  work->leave();
+  EXPECT_TRUE(work->stages().empty());
+  EXPECT_TRUE(below->drain());
+}
+
+TYPED_TEST(any_flow, AStartThatFailsLeavesTheRingToOthers) {
+  orders<TypeParam> of(4);
+  std::uint64_t seen = 0;
+  graph good{of}, bad{of};
+  good.add("a", [&](const order&, sequence, bool) noexcept { ++seen; });
+  bad.add("a", [](const order&, sequence, bool) noexcept {});
+  bad.add("b", [](const order&, sequence, bool) noexcept {}, {}, {.cpu = 1'000'000});
+  auto work = std::move(good).start();
+  ASSERT_TRUE(work) << work.text();
+  EXPECT_EQ(std::move(bad).start().code(), errc::io);
+  auto out = *work->producer();
+  for (std::uint64_t i = 0; i < 20; ++i) put(out, i);
+  EXPECT_TRUE(work->drain_for(std::chrono::nanoseconds::max()));
+  EXPECT_EQ(seen, 20u);
+  work->halt();
+  EXPECT_TRUE(work->drain()) << "it was drained before the halt";
+}
+
+// ---- misuse
+
+void wait_for_oneself_in_a_poll() {
+  ring<order, producers::many> of(2);
+  auto in = *of.join();
+  auto out = *of.make_producer();
+  put(out, 0);
+  in.poll([&](const order&, sequence, bool) {
+    for (std::uint64_t i = 0; i < 3; ++i) put(out, i);
+  });
+}
+
+void wait_for_oneself_in_a_stage() {
+  ring<order, producers::many> of(2);
+  auto out = *of.make_producer();
+  graph plan{of};
+  plan.add("a", [&](const order&, sequence, bool) noexcept {
+    for (std::uint64_t i = 0; i < 3; ++i) put(out, i);
+  });
+  auto work = std::move(plan).start();
+  auto first = *work->producer();
+  put(first, 0);
+  const auto late = wait::in(std::chrono::seconds(20));
+  while (std::chrono::steady_clock::now() < late) std::this_thread::yield();
+}
+
+void release_what_is_not_ours() {
+  ring<order> of(4);
+  graph plan{of};
+  plan.add("a", [](batch<order>& all) noexcept { all.release(all.positions().last + 1); });
+  auto work = std::move(plan).start();
+  auto out = *work->producer();
+  put(out, 1);
+  static_cast<void>(work->drain_for(std::chrono::seconds(20)));
+}
+
+TEST(FlowDeathTest, AHandlerThatWaitsForItselfIsStopped) {
+  EXPECT_DEATH(wait_for_oneself_in_a_poll(), "waits for room in the ring that it is consuming");
+  EXPECT_DEATH(wait_for_oneself_in_a_stage(), "waits for room in the ring that it is consuming");
+}
+
+TEST(FlowDeathTest, WhatWasMovedFromSaysSo) {
+  ring<order> of(4);
+  graph plan{of};
+  const auto nothing = [](const order&, sequence, bool) noexcept {};
+  plan.add("a", nothing);
+  auto work = std::move(plan).start();
+  auto moved = *std::move(work);
+  EXPECT_DEATH(plan.add("b", nothing), "was started or moved from");
+  EXPECT_DEATH(work->halt(), "moved from");
+}
+
+TEST(FlowDeathTest, ABatchReleasesItsOwnPositionsOnly) {
+  EXPECT_DEATH(release_what_is_not_ours(), "releases positions of its own");
+}
+
+}  // namespace
