@@ -21,6 +21,11 @@ const std::vector<named_case>& all_cases() {
        run_durable_each},
       {"recovery", "open after SIGKILL to the first number, 1 and 65,536 sequences", 15, 8,
        run_recovery},
+      {"ring_1p1c", "the ring, one producer and one consumer, against Debian's queues", 14, 4,
+       run_ring},
+      {"ring_batches", "the same in batches of 10 and 100", 20, 6, run_ring_batches},
+      {"ring_many_1p1c", "the ring for many producers, with one, against queues for many", 14, 4,
+       run_ring_many},
       {"sizes", "bytes of a counter, a file and a live region", 1, 1, run_sizes},
   };
   return all;

@@ -45,6 +45,10 @@ void run_durable_each(surroundings& in);
 // recovery_case.cpp
 void run_recovery(surroundings& in);
 void run_sizes(surroundings& in);
+// ring_case.cpp
+void run_ring(surroundings& in);
+void run_ring_batches(surroundings& in);
+void run_ring_many(surroundings& in);
 
 // Takes the part of the process that is killed; `arguments` as recovery_case.cpp passes them.
 int run_victim(const std::vector<std::string>& arguments);

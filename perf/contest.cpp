@@ -76,7 +76,8 @@ class stage {
     const auto after = probe();
     check_numbers(which);
     sample made;
-    const auto items = static_cast<double>(lanes_[which].items) * of_.params.threads;
+    const auto counting = of_.counting == 0 ? of_.params.threads : of_.counting;
+    const auto items = static_cast<double>(lanes_[which].items) * counting;
     made.ns = took.ns / items;
     made.probe = std::max(before, after);
     made.faster_probe = std::min(before, after);

@@ -50,6 +50,7 @@ struct entry {
 struct contest {
   std::string name;  // the case
   parameters params;
+  unsigned counting = 0;  // threads whose items count; 0: all
   std::vector<entry> entries;
   std::vector<std::pair<std::string, std::string>> ratios;  // ours, peer
 };
