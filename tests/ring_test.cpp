@@ -381,6 +381,25 @@ TYPED_TEST(any_ring, IsClosedWhileRunsAreNested) {
   EXPECT_EQ(in.poll([](const quote&, sequence, bool) {}), polled::closed);
 }
 
+// The inner run waits for room that a consumer has yet to make, who sleeps over the outer one.
+TYPED_TEST(any_ring, ARunInARunWakesWhoMakesRoom) {
+  quotes<TypeParam> of(4);
+  std::thread reader([in = *of.join()]() mutable {
+    in.template run<wait::park>([](const quote&, sequence, bool) {});
+  });
+  {
+    auto out = *of.template make_producer<wait::park>();
+    for (int round = 0; round < 200; ++round) {
+      EXPECT_TRUE(out.publish(2, [&](quote&, std::uint64_t i) {
+        EXPECT_TRUE(i != 1 || out.publish(3, [](quote&, std::uint64_t) {}));
+      }));
+      if (round % 8 == 0) std::this_thread::yield();
+    }
+  }
+  of.close();
+  reader.join();
+}
+
 TYPED_TEST(any_ring, RefusesForEverAfterTheEnd) {
   for (const sequence start : {sequence{10}, detail::beyond_ring - 3}) {
     quotes<TypeParam> of(64, start);

@@ -43,11 +43,13 @@ class batch {
     }
     bool operator==(const iterator& other) const noexcept = default;
 
+    iterator() noexcept = default;
+
    private:
     friend class batch;
     iterator(const batch& of, sequence at) noexcept : of_(&of), position_(at) {}
-    const batch* of_;
-    sequence position_;
+    const batch* of_ = nullptr;
+    sequence position_ = 0;
   };
 
   batch(places<Event> at, stamps of, range all, detail::gate& mine, detail::bell& freed) noexcept

@@ -23,8 +23,8 @@ class graph;
 // How far a stage is.
 struct stage_state {
   std::string name;
-  sequence position;     // the next event that it will handle
-  std::uint64_t behind;  // events that are published and not handled by it; at most the capacity
+  sequence position;     // below it, it has handled everything; a worker, what it took
+  std::uint64_t behind;  // positions from there on that are published; at most the capacity
   bool ended;            // it handles nothing any more
 };
 
@@ -39,7 +39,8 @@ class flow {
   flow(flow&&) noexcept = default;
   flow& operator=(flow&&) = delete;
   ~flow() {
-    if (at_work_ && !at_work_->stages.empty()) static_cast<void>(drain());
+    if (!at_work_ || at_work_->stages.empty()) return;
+    if (!at_work_->of.halted()) static_cast<void>(drain());
   }
 
   // As ring::make_producer().

@@ -52,31 +52,36 @@ class guarded {
 
   void on_start(std::string_view stage) noexcept {
     stage_ = stage;
-    if constexpr (hooks::start<Handler>) handler_.on_start(stage);
+    if constexpr (hooks::start<Handler>) {
+      static_assert(noexcept(handler_.on_start(stage)), "a handler's hooks are noexcept");
+      handler_.on_start(stage);
+    }
   }
-  void on_stop() noexcept
+  void on_stop() noexcept(noexcept(std::declval<Handler&>().on_stop()))
     requires hooks::stop<Handler>
   {
     handler_.on_stop();
   }
-  void on_batch_end() noexcept
+  void on_batch_end() noexcept(noexcept(std::declval<Handler&>().on_batch_end()))
     requires hooks::batch_end<Handler>
   {
     handler_.on_batch_end();
   }
-  void on_idle() noexcept
+  void on_idle() noexcept(noexcept(std::declval<Handler&>().on_idle()))
     requires hooks::idle<Handler>
   {
     handler_.on_idle();
   }
-  void on_batch_start(std::uint64_t size, std::uint64_t depth) noexcept
+  void on_batch_start(std::uint64_t size, std::uint64_t depth) noexcept(
+      noexcept(std::declval<Handler&>().on_batch_start(size, depth)))
     requires hooks::batch_start<Handler>
   {
     handler_.on_batch_start(size, depth);
   }
   template <class Event>
     requires hooks::give_up<Handler, Event>
-  void on_give_up(Event& event, sequence s) noexcept {
+  void on_give_up(Event& event, sequence s) noexcept(
+      noexcept(std::declval<Handler&>().on_give_up(event, s))) {
     handler_.on_give_up(event, s);
   }
 

@@ -151,7 +151,8 @@ class ring {
   detail::bell published_;  // or closed
   detail::bell freed_;      // or closed
   // Made once: in a call it would be stored between two events, and that costs more than one.
-  const detail::neighbours around_{gates_, freed_, slots_.stamps(), slots_.capacity()};
+  const detail::neighbours around_{gates_, freed_, published_, slots_.stamps(),
+                                   slots_.capacity()};
 };
 
 template <class Event, class Producers>

@@ -28,7 +28,8 @@ static_assert(!stamp(stamp::never).is_of(beyond_ring));
 // What an engine asks of its ring.
 struct alignas(interference_size) neighbours {
   gates& consumers;
-  bell& freed;  // rung when room may have been made
+  bell& freed;      // rung when room may have been made
+  bell& published;  // rung when there is something to consume
   sequencer::stamps stamps;
   std::size_t capacity;
 
@@ -36,6 +37,9 @@ struct alignas(interference_size) neighbours {
   sequence scan() const noexcept {
     return std::min<sequence>(consumers.scan(stamps), beyond_ring - capacity) + capacity;
   }
+
+  // Before a wait: whoever makes room may sleep over what a run has published so far.
+  void wake_consumers() const noexcept { published.ring(); }
 
   // Before a wait without end for the slots below `last`: not for the caller itself.
   void refuse_to_wait_for_oneself(sequence last) const noexcept {

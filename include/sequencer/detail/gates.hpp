@@ -93,6 +93,7 @@ class gates {
   static void leave(gate& mine) noexcept {
     // order: gate-moved -> gate-seen: the reads of the events below
     mine.position.store(gate::open, release);
+    mine.exit(0);
     // order: gate-freed -> gate-reused: the position
     mine.taken.store(false, release);
   }

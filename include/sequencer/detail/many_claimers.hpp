@@ -117,6 +117,7 @@ class many_claimers {
     };
     if (ready()) return {errc{}, limit};
     around.refuse_to_wait_for_oneself(last);
+    around.wake_consumers();
     at_bell<How> pace(around.freed);
     const auto how = wait::await(pace, ready, [&] { return end_.halted(); });
     return {how == wait::outcome::ready ? errc{} : errc::closed, limit};
@@ -140,6 +141,7 @@ class many_claimers {
         if (claimed_.compare_exchange_weak(first, first + n, relaxed, relaxed)) return true;
       }
     };
+    around.wake_consumers();
     at_bell<How> pace(around.freed);
     const auto how = wait::await(pace, ready, [&] { return end_.halted(); }, until);
     if (how == wait::outcome::ready) {

@@ -85,9 +85,8 @@ class running_stage {
 // Invariant: a worker's gate is never above an event that it is handling, nor above this word: it
 // reads the word, moves its gate there, and takes from there by an exchange that fails when another
 // one was faster. Gates rise only. So the least gate of all workers is below everything that is not
-// handled, and a worker that sleeps holds back nothing but what is not published: what is
-// published wakes it. After LMAX's WorkProcessor, but what is published is looked at before the
-// take.
+// handled, and a worker that parks holds back nothing but what is not published: publishing it
+// wakes the worker. After LMAX's WorkProcessor, but what is published is looked at before the take.
 struct alignas(interference_size) shared_position {
   atomic<sequence> next{0};
 };
@@ -182,11 +181,14 @@ class stage_thread final : public running_stage {
 
   // In this order: a stage that leaves opens its gate, which is no leave to go on.
   polled look() noexcept {
-    if (shared_) follow_the_others();
+    if (shared_ && !is_over()) follow_the_others();
     bound_ = bound();
     if (leaving()) [[unlikely]] return polled::closed;
     return after.empty() ? in_->state() : in_->state_up_to(bound_);
   }
+
+  // What is not handled now never is, and the gate stays there.
+  bool is_over() const noexcept { return of_.halted() || leaving(); }
 
   sequence next() const noexcept { return in_->position(); }
 
@@ -307,6 +309,7 @@ class stage_thread final : public running_stage {
       }
       if (what == handled::next) return {last, true};
       const auto here = all.positions().first;
+      if (what == handled::rewind && here == last) return {last, true};
       if (what == handled::halt || tries++ >= options().rewinds) return {here, false};
       if (!pause()) return {here, true};
     }
@@ -333,7 +336,7 @@ class stage_thread final : public running_stage {
 
   // Before a batch is begun again; false when it is not to be.
   bool pause() const noexcept {
-    if (of_.halted() || leaving()) return false;
+    if (is_over()) return false;
     const auto span = options().rewind_pause.count();
     if (span <= 0) return true;
     const timespec request{static_cast<time_t>(span / 1'000'000'000),
