@@ -79,7 +79,8 @@ class program {
   template <class Suite>
   void random(const char* name, plan asked) {
     const auto seed = number_from("SEQUENCER_SEED", 1) % 1'000'000'000 + 1;
-    const auto runs = is_full() ? 1'000'000 : asked.runs * scale_;
+    // A mutant must be killed by chance, too.
+    const auto runs = is_full() ? 1'000'000 : asked.runs * scale_ * (quick_ ? 2 : 1);
     rl::test_params params;
     params.search_type = rl::sched_random;
     params.initial_state = std::to_string(seed).c_str();

@@ -380,31 +380,40 @@ struct closes : rl::test_suite<closes, 3> {
 
 int main(int count, char** words) {
   model::program program(count, words);
-  program.run<over_laps<producers::one, 1>>("one_over_laps", {.bound = 1, .full_bound = 2});
-  program.run<over_laps<producers::many, 2>>("many_over_laps", {.bound = 0, .full_bound = 1});
-  program.run<comes_and_goes<producers::one>>("comes_and_goes_one", {.bound = 1, .full_bound = 2});
+  program.run<over_laps<producers::one, 1>>("one_over_laps",
+                                            {.runs = 20'000, .bound = 1, .full_bound = 2});
+  program.run<over_laps<producers::many, 2>>("many_over_laps",
+                                             {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<comes_and_goes<producers::one>>("comes_and_goes_one",
+                                              {.runs = 20'000, .bound = 1, .full_bound = 2});
   program.run<comes_and_goes<producers::many>>("comes_and_goes_many",
-                                               {.bound = 0, .full_bound = 1});
-  program.run<keeps_a_claim>("keeps_a_claim", {.bound = 1, .full_bound = 2});
-  program.run<keeps_its_own_claim>("keeps_its_own_claim", {.bound = 1, .full_bound = 2});
-  program.run<vouches>("vouches", {.bound = 0, .full_bound = 1});
-  program.run<closes>("closes", {.bound = 1, .full_bound = 2});
-  program.run<join_together>("join_together", {.bound = 2});
-  program.run<share_a_gate>("share_a_gate", {.bound = 1, .full_bound = 2});
-  program.run<runs_out>("runs_out", {.bound = 1, .full_bound = 2});
+                                               {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<keeps_a_claim>("keeps_a_claim", {.runs = 20'000, .bound = 1, .full_bound = 2});
+  program.run<keeps_its_own_claim>("keeps_its_own_claim",
+                                   {.runs = 20'000, .bound = 1, .full_bound = 2});
+  program.run<vouches>("vouches", {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<closes>("closes", {.runs = 20'000, .bound = 1, .full_bound = 2});
+  program.run<join_together>("join_together", {.runs = 20'000, .bound = 2});
+  program.run<share_a_gate>("share_a_gate", {.runs = 20'000, .bound = 1, .full_bound = 2});
+  program.run<runs_out>("runs_out", {.runs = 20'000, .bound = 1, .full_bound = 2});
   // From here on somebody sleeps, or closes the ring of one producer.
   detail::asymmetric_fence::fences = true;
-  program.run<hands_over>("hands_over", {.bound = 1, .full_bound = 2});
-  program.run<closes_over_claims>("closes_over_claims", {.bound = 1, .full_bound = 2});
-  program.run<parks<producers::one>>("parks_one", {.bound = 1, .full_bound = 2});
-  program.run<parks<producers::many>>("parks_many", {.bound = 1, .full_bound = 2});
+  program.run<hands_over>("hands_over", {.runs = 20'000, .bound = 1, .full_bound = 2});
+  program.run<closes_over_claims>("closes_over_claims",
+                                  {.runs = 20'000, .bound = 1, .full_bound = 2});
+  program.run<parks<producers::one>>("parks_one", {.runs = 20'000, .bound = 1, .full_bound = 2});
+  program.run<parks<producers::many>>("parks_many", {.runs = 20'000, .bound = 1, .full_bound = 2});
   program.run<joins_a_parked_one<producers::one>>("joins_a_parked_one",
-                                                  {.bound = 0, .full_bound = 1});
+                                                  {.runs = 20'000, .bound = 0, .full_bound = 1});
   program.run<joins_a_parked_one<producers::many>>("joins_a_parked_many",
-                                                   {.bound = 0, .full_bound = 1});
-  program.run<waits_for_a_claim<producers::one>>("waits_for_a_claim_one", {.bound = 2});
-  program.run<waits_for_a_claim<producers::many>>("waits_for_a_claim_many", {.bound = 2});
-  program.run<waits_and_is_closed<producers::one>>("waits_and_is_closed_one", {.bound = 2});
-  program.run<waits_and_is_closed<producers::many>>("waits_and_is_closed_many", {.bound = 2});
+                                                   {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<waits_for_a_claim<producers::one>>("waits_for_a_claim_one",
+                                                 {.runs = 20'000, .bound = 2});
+  program.run<waits_for_a_claim<producers::many>>("waits_for_a_claim_many",
+                                                  {.runs = 20'000, .bound = 2});
+  program.run<waits_and_is_closed<producers::one>>("waits_and_is_closed_one",
+                                                   {.runs = 20'000, .bound = 2});
+  program.run<waits_and_is_closed<producers::many>>("waits_and_is_closed_many",
+                                                    {.runs = 20'000, .bound = 2});
   return program.verdict();
 }
