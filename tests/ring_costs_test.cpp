@@ -35,15 +35,22 @@ constexpr bool sanitized = false;
 
 }  // namespace
 
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
+[[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
   allocations.fetch_add(1);
-  if (void* at = std::malloc(bytes)) return at;
+  return std::malloc(bytes);
+}
+[[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t to,
+                                     const std::nothrow_t&) noexcept {
+  allocations.fetch_add(1);
+  const auto unit = static_cast<std::size_t>(to);
+  return std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit);
+}
+[[gnu::noinline]] void* operator new(std::size_t bytes) {
+  if (void* at = operator new(bytes, std::nothrow)) return at;
   std::abort();
 }
 [[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t to) {
-  allocations.fetch_add(1);
-  const auto unit = static_cast<std::size_t>(to);
-  if (void* at = std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit)) return at;
+  if (void* at = operator new(bytes, to, std::nothrow)) return at;
   std::abort();
 }
 [[gnu::noinline]] void operator delete(void* at) noexcept { std::free(at); }
