@@ -422,9 +422,9 @@ struct diary_of_events : diary {
 };
 
 // Everything is published before the thread of the stage can begin: it follows one that waits.
-template <class Producers, class Handler, class Fill>
+template <class Handler, class Fill>
 void run_after(Handler handler, stage_options how, Fill fill) {
-  orders<Producers> of(16);
+  orders<producers::many> of(16);
   std::atomic<bool> go{false};
   graph plan{of};
   auto gate = plan.add("gate", [&](const batch<order>&) noexcept {
@@ -449,7 +449,7 @@ const auto numbers = [](auto& all) {
 
 TEST(Flow, HooksAreCalledInTheOrderOfALife) {
   std::vector<std::string> lines;
-  run_after<producers::many>(diary_of_events(lines), {.max_batch = 4}, numbers);
+  run_after(diary_of_events(lines), {.max_batch = 4}, numbers);
   const std::vector<std::string> expected{
       "start stage", "batch 4 of 10", "0=100", "1=101", "2=102", "3=103 last", "end",
       "batch 4 of 6", "4=104", "5=105", "6=106", "7=107 last", "end",
@@ -483,10 +483,9 @@ TEST(Flow, ABatchThatEndsInSkipsEnds) {
   EXPECT_EQ(in_batches, 2u + 4u);
 }
 
-template <class Producers>
 std::vector<sequence> rewound_at(sequence where, std::uint64_t times, stage_options how) {
   std::vector<sequence> seen;
-  run_after<Producers>([&, times](const order&, sequence s, bool) mutable noexcept {
+  run_after([&, times](const order&, sequence s, bool) mutable noexcept {
     seen.push_back(s);
     return s == where && times-- > 0 ? handled::rewind : handled::next;
   }, how, numbers);
@@ -496,10 +495,10 @@ std::vector<sequence> rewound_at(sequence where, std::uint64_t times, stage_opti
 TEST(Flow, ABatchIsBegunAgain) {
   using v = std::vector<sequence>;
   const stage_options by_three{.max_batch = 3, .rewind_pause = std::chrono::microseconds(1)};
-  EXPECT_EQ(rewound_at<producers::many>(0, 1, by_three), (v{0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
-  EXPECT_EQ(rewound_at<producers::many>(4, 2, by_three),
+  EXPECT_EQ(rewound_at(0, 1, by_three), (v{0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+  EXPECT_EQ(rewound_at(4, 2, by_three),
             (v{0, 1, 2, 3, 4, 3, 4, 3, 4, 5, 6, 7, 8, 9}));
-  EXPECT_EQ(rewound_at<producers::many>(9, 1, by_three), (v{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9}));
+  EXPECT_EQ(rewound_at(9, 1, by_three), (v{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9}));
 }
 
 struct stubborn {
@@ -518,18 +517,18 @@ TEST(Flow, ABatchIsGivenUpAfterSoManyTimes) {
   using v = std::vector<sequence>;
   v seen, given_up;
   const stage_options twice{.max_batch = 4, .rewinds = 2};
-  run_after<producers::many>(resigning{{&seen, &given_up}}, twice, numbers);
+  run_after(resigning{{&seen, &given_up}}, twice, numbers);
   EXPECT_EQ(seen, (v{0, 1, 2, 0, 1, 2, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
   EXPECT_EQ(given_up, (v{2}));
   seen.clear();
-  run_after<producers::many>(stubborn{&seen, &given_up}, twice, numbers);
+  run_after(stubborn{&seen, &given_up}, twice, numbers);
   EXPECT_EQ(seen, (v{0, 1, 2, 0, 1, 2, 0, 1, 2})) << "nobody to give up: the flow is halted";
 }
 
 TEST(Flow, WhatWasReleasedIsNotBegunAgain) {
   std::vector<sequence> begins;
   std::uint64_t tries = 0;
-  run_after<producers::many>([&](batch<order>& all) noexcept {
+  run_after([&](batch<order>& all) noexcept {
     begins.push_back(all.positions().first);
     if (tries++ == 0) {
       all.release(3);
@@ -542,7 +541,7 @@ TEST(Flow, WhatWasReleasedIsNotBegunAgain) {
 
 TEST(Flow, ABatchThatWasReleasedWholeIsNotBegunAgain) {
   std::vector<sequence> sizes;
-  run_after<producers::many>([&](batch<order>& all) noexcept {
+  run_after([&](batch<order>& all) noexcept {
     sizes.push_back(all.positions().size());
     all.release(all.positions().last);
     return handled::rewind;
@@ -553,7 +552,7 @@ TEST(Flow, ABatchThatWasReleasedWholeIsNotBegunAgain) {
 TEST(Flow, ABatchIsARange) {
   static_assert(std::ranges::input_range<batch<order>>);
   std::uint64_t all_of_them = 0;
-  run_after<producers::many>([&](batch<order>& all) noexcept {
+  run_after([&](batch<order>& all) noexcept {
     all_of_them += static_cast<std::uint64_t>(
         std::ranges::count_if(all, [](const auto& each) { return each.event.price >= 100; }));
   }, {}, numbers);
@@ -624,13 +623,13 @@ TEST(Flow, TwoEventsThatAreGivenUpAreSeenNoMore) {
     void on_give_up(order&, sequence) noexcept {}
   };
   std::vector<sequence> seen;
-  run_after<producers::many>(stubborn_twice{&seen}, {.max_batch = 5, .rewinds = 1}, numbers);
+  run_after(stubborn_twice{&seen}, {.max_batch = 5, .rewinds = 1}, numbers);
   EXPECT_EQ(seen, (std::vector<sequence>{0, 1, 2, 0, 1, 2, 3, 3, 4, 5, 6, 7, 8, 9}));
 }
 
 TEST(Flow, AHaltAfterEverythingWasReleasedIsAHalt) {
   int calls = 0;
-  run_after<producers::many>([&](batch<order>& all) noexcept {
+  run_after([&](batch<order>& all) noexcept {
     ++calls;
     all.release(all.positions().last);
     return handled::halt;

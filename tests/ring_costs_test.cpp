@@ -20,18 +20,12 @@
 #include <new>
 #include <optional>
 
+#include "sanitized.hpp"
+
 // What publishing and consuming must never do: allocate, call the system.
 namespace {
 
 std::atomic<std::uint64_t> allocations{0};
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;
-#elif defined(__has_feature)
-constexpr bool sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool sanitized = false;
-#endif
 
 }  // namespace
 

@@ -31,7 +31,7 @@ class poller {
   // Progress: bounded apart from the handler; wakes who sleeps.
   template <class Handler>
   polled poll(Handler&& handler, std::uint64_t most = ~std::uint64_t{0}) {
-    return in_.template look<true>(
+    return in_.look(
         [&](const Event& event, sequence s, bool last) { return call(handler, event, s, last); },
         most);
   }

@@ -28,6 +28,7 @@
 
 #include <sequencer/checkpoint.hpp>
 
+#include "../sanitized.hpp"
 #include "scale.hpp"
 #include "scratch.hpp"
 #include "simulated_disk.hpp"
@@ -35,14 +36,6 @@
 
 namespace sequencer::crash {
 namespace {
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;
-#elif defined(__has_feature)
-constexpr bool sanitized = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer);
-#else
-constexpr bool sanitized = false;
-#endif
 
 const std::string desk = "/disk/desk.seq";
 const std::string boot = "12345678-0000-4000-8000-000000000000";

@@ -38,8 +38,11 @@ struct alignas(interference_size) neighbours {
     return std::min<sequence>(consumers.scan(stamps), beyond_ring - capacity) + capacity;
   }
 
-  // Before a wait: whoever makes room may sleep over what a run has published so far.
-  void wake_consumers() const noexcept { published.ring(); }
+  // Before a wait: whoever makes room may sleep over what a run has published so far. The notice
+  // that this uses up may have been for who settles a claim next.
+  void wake_consumers() const noexcept {
+    if (published.ring()) published.expect();
+  }
 
   // Before a wait without end for the slots below `last`: not for the caller itself.
   void refuse_to_wait_for_oneself(sequence last) const noexcept {

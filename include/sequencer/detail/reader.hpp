@@ -47,14 +47,12 @@ class reader {
 
   ring_type& of() const noexcept { return *of_; }
   sequence position() const noexcept { return next_; }
-  const gate& place() const noexcept { return *gate_; }
   gate& place() noexcept { return *gate_; }
-  bool visiting() const noexcept { return visiting_; }
 
   // Calls visit(Event&, sequence, bool last) for what is readable, at most `most` of it and a whole
-  // ring, in order, until it returns false. `Early`: lets go of what was seen at every eighth of
-  // the ring, else at the end only.
-  template <bool Early, class Visit>
+  // ring, in order, until it returns false. Lets go of what was seen at every eighth of the ring
+  // and at the end.
+  template <class Visit>
   polled look(Visit&& visit, std::uint64_t most) {
     if (of_->claims_.halted()) [[unlikely]] return polled::closed;
     const auto slots = of_->slots_.places();
@@ -71,9 +69,7 @@ class reader {
       more = following.is_of(next);
       if (!word.is_skip() && !visit(slots[here].event, here, !more)) break;
       word = following;
-      if constexpr (Early) {
-        if (((next - first) & stride) == 0) gate_->rise(next, of_->freed_);
-      }
+      if (((next - first) & stride) == 0) gate_->rise(next, of_->freed_);
     }
     return polled::batch;
   }

@@ -247,7 +247,7 @@ class stage_thread final : public running_stage {
       if (!take(last)) return true;
       going = serve_range(last);
     } else if constexpr (streams) {
-      in_->template look<true>(
+      in_->look(
           [&](Event& event, sequence s, bool last) noexcept {
             handler_(event, s, last);
             return true;
