@@ -107,8 +107,8 @@ class ring_contender : public passing_contender {
 
   std::uint64_t batch_;
   ring_type ring_;
-  std::optional<sequencer::producer<std::uint64_t, Producers, wait::spin>> out_;
-  sequencer::poller<std::uint64_t, Producers> in_;
+  std::optional<sequencer::producer<ring_type, wait::spin>> out_;
+  sequencer::poller<ring_type> in_;
 };
 
 template <class Queue>

@@ -64,8 +64,8 @@ struct quote {
 
 // Every way to publish and to consume, more than a lap of each.
 template <class Producers, class How>
-std::uint64_t pass_many(ring<quote, Producers>& of, producer<quote, Producers, How>& out,
-                        poller<quote, Producers>& in) {
+std::uint64_t pass_many(ring<quote, Producers>& of, producer<ring<quote, Producers>, How>& out,
+                        poller<ring<quote, Producers>>& in) {
   std::uint64_t seen = 0;
   const auto count = [&](const quote&, sequence, bool) { ++seen; };
   for (std::uint64_t i = 0; i < 3 * of.capacity(); ++i) {
@@ -139,8 +139,8 @@ int without_system_calls(Work work) {
 template <class Producers, class How>
 struct passing {
   ring<quote, Producers> of{64};
-  std::optional<poller<quote, Producers>> in;
-  std::optional<producer<quote, Producers, How>> out;
+  std::optional<poller<ring<quote, Producers>>> in;
+  std::optional<producer<ring<quote, Producers>, How>> out;
 
   void prepare() {
     in.emplace(*of.join());

@@ -211,7 +211,7 @@ TYPED_TEST(any_ring, ALeaverStopsGatingAndANewcomerSeesAGapFreeSuffix) {
   auto out = *of.make_producer();
   for (std::uint64_t i = 0; i < 10; ++i) put(out, i);  // nobody gates
   auto late = *of.join();
-  auto leaver = std::make_unique<poller<quote, TypeParam>>(*of.join());
+  auto leaver = std::make_unique<poller<ring<quote, TypeParam>>>(*of.join());
   const auto from = late.position();
   EXPECT_LE(from, 10u);
   for (std::uint64_t i = 10;; ++i) {
@@ -493,7 +493,7 @@ TYPED_TEST(any_ring, ARunEndsWhereItsHandlerSaysSo) {
 
 TYPED_TEST(any_ring, AParkedProducerIsReleasedByALeaver) {
   quotes<TypeParam> of(2);
-  auto stays_away = std::make_unique<poller<quote, TypeParam>>(*of.join());
+  auto stays_away = std::make_unique<poller<ring<quote, TypeParam>>>(*of.join());
   std::atomic<int> published{0};
   std::thread source([&] {
     auto out = *of.template make_producer<wait::park>();
@@ -617,6 +617,50 @@ TEST(SlotsDeathTest, RefuseSenselessShapes) {
   slots<quote> taken(4);
   const ring<quote> owner(std::move(taken));
   EXPECT_DEATH(ring<quote>(std::move(taken)), "took over");
+  using of_eight = ring<quote, producers::one, 8>;
+  EXPECT_DEATH(of_eight(slots<quote>(4)), "exactly as many");
+}
+
+TEST(RingOfConstantCapacity, IsLikeAnyOther) {
+  ring<quote, producers::many, 4> of(7);
+  static_assert(sizeof(decltype(of)::places) == sizeof(void*), "nothing to ask");
+  ASSERT_EQ(of.capacity(), 4u);
+  auto in = *of.join();
+  auto out = *of.make_producer();
+  for (std::uint64_t lap = 0; lap < 3; ++lap) {
+    for (std::uint64_t i = 0; i < 4; ++i) EXPECT_EQ(put(out, i), 7 + 4 * lap + i);
+    EXPECT_EQ(out.try_claim(2).missing(), 2u);
+    EXPECT_EQ(drain(in), (std::vector<std::uint64_t>{0, 1, 2, 3}));
+  }
+  ring<quote, producers::one, 4> with_slots(slots<quote>(4), 3);
+  EXPECT_EQ(with_slots.join()->position(), 3u);
+}
+
+// No lot without a price; counts those that live.
+struct lot {
+  lot(std::uint64_t price_of, int& alive_of) : price(price_of), alive(&alive_of) { ++*alive; }
+  lot(const lot&) = delete;
+  lot& operator=(const lot&) = delete;
+  ~lot() { --*alive; }
+  std::uint64_t price;
+  int* alive;
+};
+
+TEST(Ring, EventsMayBeMadePerUse) {
+  int alive = 0;
+  {
+    ring<std::optional<lot>> of(2);
+    auto in = *of.join();
+    auto out = *of.make_producer();
+    std::vector<std::uint64_t> seen;
+    for (std::uint64_t i = 0; i < 5; ++i) {
+      ASSERT_TRUE(out.publish([&](std::optional<lot>& made) { made.emplace(i, alive); }));
+      in.poll([&](const std::optional<lot>& made, sequence, bool) { seen.push_back(made->price); });
+      EXPECT_EQ(alive, i == 0 ? 1 : 2) << "until its slot is used again";
+    }
+    EXPECT_EQ(seen, (std::vector<std::uint64_t>{0, 1, 2, 3, 4}));
+  }
+  EXPECT_EQ(alive, 0);
 }
 
 // Every consumer sees every number of every producer once, in its producer's order.
@@ -625,7 +669,7 @@ TYPED_TEST(any_ring, EveryEventReachesEveryConsumerOnceAndInOrder) {
   const int writers = std::is_same_v<TypeParam, producers::one> ? 1 : 3;
   for (const std::size_t capacity : {1u, 4u, 64u}) {
     quotes<TypeParam> of(capacity, 5);
-    std::vector<poller<quote, TypeParam>> readers;
+    std::vector<poller<ring<quote, TypeParam>>> readers;
     for (int i = 0; i < 2; ++i) readers.push_back(*of.join());
     std::vector<std::thread> threads;
     for (auto& in : readers) {

@@ -12,17 +12,17 @@
 
 namespace sequencer {
 
-template <class Event, class Producers>
-class ring;
-template <class Event, class Producers, wait::strategy How>
+template <class Ring, wait::strategy How>
 class producer;
 
 // Slots that a producer owns until it publishes them. Ends as a skip of what was not published.
 //
 // Threads: the producer's own. Publishing a later claim never shows an earlier one.
-template <class Event, class Producers>
+template <class Ring>
 class [[nodiscard]] claim {
  public:
+  using event_type = typename Ring::event_type;
+
   claim(claim&& other) noexcept
       : of_(std::exchange(other.of_, nullptr)),
         at_(other.at_),
@@ -42,7 +42,7 @@ class [[nodiscard]] claim {
   const range& positions() const noexcept { return range_; }
   std::uint64_t size() const noexcept { return of_ == nullptr ? 0 : range_.size(); }
   // The i-th event, i < size().
-  Event& operator[](std::uint64_t i) const noexcept { return at_[range_.first + i].event; }
+  event_type& operator[](std::uint64_t i) const noexcept { return at_[range_.first + i].event; }
 
   // Makes all of it readable, the last slot first, so that who polls the first finds the rest.
   void publish() && noexcept {
@@ -54,11 +54,11 @@ class [[nodiscard]] claim {
   }
 
  private:
-  template <class, class, wait::strategy>
+  template <class, wait::strategy>
   friend class producer;
-  using ring_type = ring<Event, Producers>;
+  using places = typename Ring::places;
 
-  claim(ring_type& of, places<Event> at, range granted) noexcept
+  claim(Ring& of, places at, range granted) noexcept
       : of_(&of), at_(at), range_(granted) {}
   claim(errc why, std::uint64_t missing) noexcept : why_(why), missing_(missing) {}
 
@@ -83,7 +83,7 @@ class [[nodiscard]] claim {
   void publish_at_once() noexcept {
     for (auto s = range_.last; s-- != range_.first;) mark(s, stamp::published(s));
     auto& of = *std::exchange(of_, nullptr);
-    if constexpr (Producers::single) {
+    if constexpr (Ring::producers_type::single) {
       of.ring_published();
     } else {
       of.ring_settled();
@@ -96,8 +96,8 @@ class [[nodiscard]] claim {
     std::exchange(of_, nullptr)->ring_settled();
   }
 
-  ring_type* of_ = nullptr;
-  places<Event> at_;
+  Ring* of_ = nullptr;
+  places at_;
   range range_{};
   errc why_{};
   std::uint64_t missing_ = 0;

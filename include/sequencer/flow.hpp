@@ -17,7 +17,7 @@
 
 namespace sequencer {
 
-template <class Event, class Producers>
+template <class Ring>
 class graph;
 
 // How far a stage is.
@@ -33,7 +33,7 @@ struct stage_state {
 // Threads: producer(), halt() and stages() any, beside each other; the others from one at a time,
 // with none of these beside leave(), and never from a handler. Moving it does not disturb the
 // stages; what was moved from can only end. Ends by drain().
-template <class Event, class Producers>
+template <class Ring>
 class flow {
  public:
   flow(flow&&) noexcept = default;
@@ -45,7 +45,7 @@ class flow {
 
   // As ring::make_producer().
   template <wait::strategy How = wait::backoff>
-  result<sequencer::producer<Event, Producers, How>> producer() {
+  result<sequencer::producer<Ring, How>> producer() {
     return mine().of.template make_producer<How>();
   }
 
@@ -92,10 +92,10 @@ class flow {
   }
 
  private:
-  friend class graph<Event, Producers>;
+  friend class graph<Ring>;
 
   struct work {
-    explicit work(ring<Event, Producers>& ring_of) noexcept : of(ring_of) {}
+    explicit work(Ring& ring_of) noexcept : of(ring_of) {}
 
     work(const work&) = delete;
     work& operator=(const work&) = delete;
@@ -112,7 +112,7 @@ class flow {
       stages.clear();
     }
 
-    ring<Event, Producers>& of;
+    Ring& of;
     std::vector<std::unique_ptr<detail::running_stage>> stages;
     wait::park finished;
     detail::atomic<bool> leaving{false};

@@ -24,7 +24,7 @@ namespace sequencer {
 // Names a stage of one graph, for those that follow it.
 class stage {
  private:
-  template <class, class>
+  template <class>
   friend class graph;
   stage(std::weak_ptr<const char> of, std::size_t first, std::size_t beyond) noexcept
       : of_(std::move(of)), first_(first), beyond_(beyond) {}
@@ -38,13 +38,13 @@ class stage {
 // used up by start(), and only what comes of it gives out producers.
 //
 // Threads: one at a time.
-template <class Event, class Producers>
+template <class Ring>
 class graph {
  public:
-  using ring_type = ring<Event, Producers>;
+  using event_type = typename Ring::event_type;
 
   // The ring must outlive the flow.
-  explicit graph(ring_type& of)
+  explicit graph(Ring& of)
       : begun_(std::make_unique<work>(of)) {}
   graph(graph&&) noexcept = default;
   graph& operator=(graph&&) = delete;
@@ -54,7 +54,7 @@ class graph {
   // stage.hpp), is moved in and called by that thread only; it may write to events as long as every
   // stage that reads what it writes follows it, or is followed by it.
   template <wait::strategy How = wait::backoff, class Handler>
-    requires event_handler<Handler, Event> || batch_handler<Handler, Event>
+    requires event_handler<Handler, event_type> || batch_handler<Handler, event_type>
   stage add(std::string name, Handler handler, std::initializer_list<stage> after = {},
             stage_options how = {}) {
     const auto first = plan().stages.size();
@@ -84,7 +84,7 @@ class graph {
   // Fails: invalid, with a sentence on what is wrong with the plan; closed, the ring is;
   // unavailable, without memory; io, the system refused a thread, and says why. Then nothing runs
   // any more, and the ring goes on.
-  result<flow<Event, Producers>> start() && {
+  result<flow<Ring>> start() && {
     if (!begun_) return error{errc::invalid, 0, "this graph was started before"};
     if (begun_->stages.empty()) note("a graph has at least one stage");
     if (!wrong_.empty()) return error{errc::invalid, 0, wrong_};
@@ -101,30 +101,30 @@ class graph {
                      "stage '" + each->name() + "': starting its thread: " + std::strerror(bad)};
       }
     }
-    return flow<Event, Producers>(std::move(begun));
+    return flow<Ring>(std::move(begun));
   }
 
  private:
-  using work = typename flow<Event, Producers>::work;
+  using work = typename flow<Ring>::work;
 
   template <class Handler>
   static constexpr bool is_noexcept() {
-    if constexpr (batch_handler<Handler, Event>) {
-      return std::is_nothrow_invocable_v<Handler&, batch<Event>&>;
+    if constexpr (batch_handler<Handler, event_type>) {
+      return std::is_nothrow_invocable_v<Handler&, batch<event_type>&>;
     } else {
-      return std::is_nothrow_invocable_v<Handler&, Event&, sequence, bool>;
+      return std::is_nothrow_invocable_v<Handler&, event_type&, sequence, bool>;
     }
   }
 
   template <wait::strategy How, class Handler>
   void place(std::string name, Handler handler, std::initializer_list<stage> after,
              stage_options how, std::shared_ptr<detail::shared_position> shared) {
-    static_assert(event_handler<Handler, Event> || batch_handler<Handler, Event>,
+    static_assert(event_handler<Handler, event_type> || batch_handler<Handler, event_type>,
                   "a handler is called with (Event&, sequence, bool) or with (batch<Event>&)");
-    static_assert(hooks::are_noexcept<Handler, Event>(), "a handler's hooks are noexcept");
+    static_assert(hooks::are_noexcept<Handler, event_type>(), "a handler's hooks are noexcept");
     static_assert(is_noexcept<Handler>(),
                   "a stage's handler is noexcept: wrap one that throws in guarded()");
-    auto made = std::make_unique<detail::stage_thread<Event, Producers, How, Handler>>(
+    auto made = std::make_unique<detail::stage_thread<Ring, How, Handler>>(
         std::move(name), how, begun_->of, std::move(handler), std::move(shared));
     for (const auto& each : after) {
       if (each.of_.lock() != mark_) {

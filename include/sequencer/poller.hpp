@@ -1,6 +1,7 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
@@ -15,10 +16,11 @@ namespace sequencer {
 // A consumer on the caller's own thread.
 //
 // Threads: one at a time. Its position is kept until it ends; what it has not seen is not replaced.
-template <class Event, class Producers>
+template <class Ring>
 class poller {
  public:
-  using ring_type = ring<Event, Producers>;
+  using ring_type = Ring;
+  using event_type = typename Ring::event_type;
 
   // The next position to be seen.
   sequence position() const noexcept { return in_.position(); }
@@ -32,7 +34,9 @@ class poller {
   template <class Handler>
   polled poll(Handler&& handler, std::uint64_t most = ~std::uint64_t{0}) {
     return in_.look(
-        [&](const Event& event, sequence s, bool last) { return call(handler, event, s, last); },
+        [&](const event_type& event, sequence s, bool last) {
+          return call(handler, event, s, last);
+        },
         most);
   }
 
@@ -55,20 +59,20 @@ class poller {
   template <wait::strategy How = wait::backoff, class Handler>
   void run(Handler&& handler) {
     bool going = true;
-    const auto each = [&](const Event& event, sequence s, bool last) {
+    const auto each = [&](const event_type& event, sequence s, bool last) {
       return going = call(handler, event, s, last);
     };
     while (going && await<How>() == polled::batch) poll(each);
   }
 
  private:
-  template <class, class>
+  template <class, class, std::size_t>
   friend class ring;
-  explicit poller(detail::reader<Event, Producers> in) noexcept : in_(std::move(in)) {}
+  explicit poller(detail::reader<Ring> in) noexcept : in_(std::move(in)) {}
 
   template <class Handler>
-  static bool call(Handler& handler, const Event& event, sequence s, bool last) {
-    using answer = std::invoke_result_t<Handler&, const Event&, sequence, bool>;
+  static bool call(Handler& handler, const event_type& event, sequence s, bool last) {
+    using answer = std::invoke_result_t<Handler&, const event_type&, sequence, bool>;
     if constexpr (std::is_same_v<answer, bool>) {
       return handler(event, s, last);
     } else {
@@ -77,7 +81,7 @@ class poller {
     }
   }
 
-  detail::reader<Event, Producers> in_;
+  detail::reader<Ring> in_;
 };
 
 }  // namespace sequencer

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <type_traits>
 #include <utility>
@@ -15,18 +16,19 @@
 
 namespace sequencer {
 
-template <class Event, class Producers>
+template <class Event, class Producers, std::size_t Capacity>
 class ring;
 
 // A thread's right to publish into a ring.
 //
 // Threads: one at a time; a producer that moves goes to another thread with the move. In debug
 // builds a second thread on the producer of producers::one stops the process.
-template <class Event, class Producers, wait::strategy How>
+template <class Ring, wait::strategy How>
 class producer {
  public:
-  using ring_type = ring<Event, Producers>;
-  using claim_type = sequencer::claim<Event, Producers>;
+  using ring_type = Ring;
+  using event_type = typename Ring::event_type;
+  using claim_type = sequencer::claim<Ring>;
 
   producer(producer&& other) noexcept
       : of_(std::exchange(other.of_, nullptr)), at_(other.at_), mine_(other.mine_) {}
@@ -110,13 +112,15 @@ class producer {
     const bool before_;
   };
 
-  template <class, class>
+  template <class, class, std::size_t>
   friend class ring;
-  producer(ring_type& of, typename Producers::ticket mine) noexcept
-      : of_(&of), at_(of.slots_.places()), mine_(mine) {}
+  using ticket = typename Ring::producers_type::ticket;
+
+  producer(ring_type& of, ticket mine) noexcept
+      : of_(&of), at_(of.places_of_slots()), mine_(mine) {}
 
   result<range> take(std::uint64_t n, wait::deadline until) noexcept {
-    if constexpr (Producers::single) owner_.check();
+    if constexpr (Ring::producers_type::single) owner_.check();
     auto& claims = of_->claims_;
     const auto got = claims.template take<How>(mine_, n, at_, of_->around_, until);
     // A single producer that learns of the end is the one who says where it is.
@@ -129,8 +133,8 @@ class producer {
   }
 
   template <class Fill, class... Place>
-  static bool filled(Fill& fill, Event& event, Place... place) {
-    if constexpr (std::is_same_v<std::invoke_result_t<Fill&, Event&, Place...>, bool>) {
+  static bool filled(Fill& fill, event_type& event, Place... place) {
+    if constexpr (std::is_same_v<std::invoke_result_t<Fill&, event_type&, Place...>, bool>) {
       return fill(event, place...);
     } else {
       fill(event, place...);
@@ -148,8 +152,8 @@ class producer {
   }
 
   ring_type* of_;
-  places<Event> at_;
-  typename Producers::ticket mine_;
+  typename Ring::places at_;
+  ticket mine_;
   [[no_unique_address]] detail::owner_thread owner_;
 };
 

@@ -22,13 +22,13 @@
 #include <sequencer/wait.hpp>
 
 namespace sequencer::detail {
-template <class Event, class Producers, wait::strategy How, class Handler>
+template <class Ring, wait::strategy How, class Handler>
 class stage_thread;
 }
 
 namespace sequencer {
 
-template <class Event, class Producers>
+template <class Ring>
 class flow;
 
 // How many threads publish into a ring, as a type.
@@ -43,14 +43,27 @@ using many = detail::many_claimers;
 // once, in order. After LMAX's Disruptor (Thompson et al., 2011), but a consumer learns what is
 // readable from the slot's own stamp and never reads what producers write to claim.
 //
+// `Capacity`: where it is a constant, and slots are found without asking how many there are.
+//
 // Threads: any. It outlives its producers and pollers, and does not move.
-template <class Event, class Producers = producers::one>
+template <class Event, class Producers = producers::one, std::size_t Capacity = dynamic_capacity>
 class ring {
+  static constexpr bool is_fixed = Capacity != dynamic_capacity;
+
  public:
+  using event_type = Event;
+  using producers_type = Producers;
+  using places = sequencer::places<Event, Capacity>;
+
   // Events are made once, by Event{}. `start` is the first position: 0, or where a checkpoint goes
   // on. Stops the process when `capacity` is no power of two or `start` is above 2^63 - 2, where
   // positions end.
-  explicit ring(std::size_t capacity, sequence start = 0) : ring(slots<Event>(capacity), start) {}
+  explicit ring(std::size_t capacity, sequence start = 0)
+    requires(!is_fixed)
+      : ring(slots<Event>(capacity), start) {}
+  explicit ring(sequence start = 0)
+    requires is_fixed
+      : ring(slots<Event>(Capacity), start) {}
   explicit ring(slots<Event> storage, sequence start = 0)
       : slots_(checked(std::move(storage))), gates_(start), claims_(start) {
     if (start > detail::beyond_ring) detail::stop("a ring starts at 2^63 - 2 or below");
@@ -58,18 +71,18 @@ class ring {
   ring(const ring&) = delete;
   ring& operator=(const ring&) = delete;
 
-  std::size_t capacity() const noexcept { return slots_.capacity(); }
+  std::size_t capacity() const noexcept { return is_fixed ? Capacity : slots_.capacity(); }
 
   // A thread's right to publish; `How` is how it waits for consumers while the ring is full. With
   // producers::one there is one at a time.
   // Fails: locked, when producers::one has its producer; closed.
   template <wait::strategy How = wait::backoff>
-  result<producer<Event, Producers, How>> make_producer();
+  result<producer<ring, How>> make_producer();
 
   // A consumer on the caller's own thread. It sees every event from some position on, not later
   // than the oldest claim that is open, and gates producers at once.
   // Threads: any, while producers run. Fails: unavailable, without memory; closed.
-  result<poller<Event, Producers>> join();
+  result<poller<ring>> join();
 
   // Refuses further claims; those that were granted are published still, and pollers say `closed`
   // when they have seen them all.
@@ -91,17 +104,17 @@ class ring {
   sequence claimed() const noexcept { return claims_.claimed(); }
 
  private:
-  template <class, class, wait::strategy>
+  template <class, wait::strategy>
   friend class producer;
-  friend class poller<Event, Producers>;
-  friend class detail::reader<Event, Producers>;
-  template <class, class, wait::strategy, class>
+  friend class poller<ring>;
+  friend class detail::reader<ring>;
+  template <class, wait::strategy, class>
   friend class detail::stage_thread;
-  template <class, class>
-  friend class flow;
-  friend class claim<Event, Producers>;
+  friend class flow<ring>;
+  friend class claim<ring>;
 
-  result<detail::reader<Event, Producers>> enter();
+  result<detail::reader<ring>> enter();
+  places places_of_slots() const noexcept { return slots_.template places<Capacity>(); }
 
   bool halted() const noexcept { return claims_.halted(); }
   // Positions from `s` on that are published or skipped, at most a whole ring of them.
@@ -111,6 +124,9 @@ class ring {
 
   static slots<Event>&& checked(slots<Event>&& storage) noexcept {
     if (storage.capacity() == 0) detail::stop("a ring needs slots that no other one took over");
+    if (is_fixed && storage.capacity() != Capacity) {
+      detail::stop("a ring of constant capacity needs exactly as many slots");
+    }
     return std::move(storage);
   }
 
@@ -155,32 +171,32 @@ class ring {
                                    slots_.capacity()};
 };
 
-template <class Event, class Producers>
+template <class Event, class Producers, std::size_t Capacity>
 template <wait::strategy How>
-result<producer<Event, Producers, How>> ring<Event, Producers>::make_producer() {
+auto ring<Event, Producers, Capacity>::make_producer() -> result<producer<ring, How>> {
   typename Producers::ticket mine;
   const auto why = claims_.begin(mine);
-  if (why == errc{}) return producer<Event, Producers, How>(*this, mine);
+  if (why == errc{}) return producer<ring, How>(*this, mine);
   if (why == errc::closed) return error{why, 0, "the ring is closed"};
   return error{why, 0, "the ring has its producer; end that one first"};
 }
 
-template <class Event, class Producers>
-result<detail::reader<Event, Producers>> ring<Event, Producers>::enter() {
+template <class Event, class Producers, std::size_t Capacity>
+auto ring<Event, Producers, Capacity>::enter() -> result<detail::reader<ring>> {
   auto* gate = gates_.join(slots_.stamps());
   if (gate == nullptr) return error{errc::unavailable, 0, "out of memory"};
   const bool late = !claims_.accepts_consumers();
   if (late) detail::gates::leave(*gate);
   freed_.ring();  // the gate moved up
   if (late) return error{errc::closed, 0, "the ring is closed"};
-  return detail::reader<Event, Producers>(*this, *gate);
+  return detail::reader<ring>(*this, *gate);
 }
 
-template <class Event, class Producers>
-result<poller<Event, Producers>> ring<Event, Producers>::join() {
+template <class Event, class Producers, std::size_t Capacity>
+auto ring<Event, Producers, Capacity>::join() -> result<poller<ring>> {
   auto in = enter();
   if (!in) return in.failure();
-  return poller<Event, Producers>(*std::move(in));
+  return poller<ring>(*std::move(in));
 }
 
 }  // namespace sequencer

@@ -60,9 +60,26 @@ struct slot<Event, true> {
   [[no_unique_address]] Event event;
 };
 
+// A capacity that is known when the program runs.
+inline constexpr std::size_t dynamic_capacity = 0;
+
 // Where the slots of positions are. Small, to be kept in registers by who visits many.
-template <class Event>
+template <class Event, std::size_t Capacity = dynamic_capacity>
 class places {
+  static_assert(Capacity == dynamic_capacity || std::has_single_bit(Capacity),
+                "a ring's capacity is a power of two");
+
+ public:
+  places() noexcept = default;
+  places(slot<Event>* first, std::size_t) noexcept : first_(first) {}
+  slot<Event>& operator[](sequence s) const noexcept { return first_[s & (Capacity - 1)]; }
+
+ private:
+  slot<Event>* first_ = nullptr;
+};
+
+template <class Event>
+class places<Event, dynamic_capacity> {
  public:
   places() noexcept = default;
   places(slot<Event>* first, std::size_t capacity) noexcept : first_(first), mask_(capacity - 1) {}
@@ -109,7 +126,9 @@ class stamps {
   std::size_t mask_;
 };
 
-// The storage of a ring: a power of two of slots, events by value, each constructed once.
+// The storage of a ring: a power of two of slots, events by value, each constructed once. Events
+// that are to be made for each use are std::optional: the filler emplaces them, and one lives until
+// its slot is used again or a stage resets it.
 //
 // Threads: none of its own; a ring takes it over. Fails: a capacity that is no power of two, or
 // memory that is too small or not aligned, stops the process with a sentence.
@@ -154,7 +173,11 @@ class slots {
 
   std::size_t capacity() const noexcept { return capacity_; }
 
-  sequencer::places<Event> places() const noexcept { return {first_, capacity_}; }
+  // `Capacity`: the slots' own, where the program knows it.
+  template <std::size_t Capacity = dynamic_capacity>
+  sequencer::places<Event, Capacity> places() const noexcept {
+    return {first_, capacity_};
+  }
   sequencer::stamps stamps() const noexcept { return {first_, capacity_}; }
   // The slot of a position.
   slot<Event>& operator[](sequence s) const noexcept { return places()[s]; }

@@ -17,7 +17,7 @@ struct watched {
 // Takes whatever is readable, and demands that it is the next of the order.
 template <class Producers>
 struct reader {
-  poller<watched, Producers> in;
+  poller<ring<watched, Producers>> in;
   sequence expected;
   int events = 0;
 
@@ -70,8 +70,8 @@ struct keeps_a_claim : rl::test_suite<keeps_a_claim, 3> {
   using many = producers::many;
   ring<watched, many> of{2};
   std::optional<reader<many>> guest;
-  producer<watched, many, wait::backoff> late{*of.make_producer()};
-  std::optional<claim<watched, many>> open;
+  producer<ring<watched, many>, wait::backoff> late{*of.make_producer()};
+  std::optional<claim<ring<watched, many>>> open;
 
   void before() { open.emplace(late.try_claim()); }
   void thread(unsigned index) {
@@ -122,7 +122,7 @@ struct keeps_its_own_claim : rl::test_suite<keeps_its_own_claim, 2> {
 template <class Producers>
 struct waits_for_a_claim : rl::test_suite<waits_for_a_claim<Producers>, 2> {
   ring<watched, Producers> of{1};
-  std::optional<claim<watched, Producers>> open;
+  std::optional<claim<ring<watched, Producers>>> open;
 
   void before() {
     auto gone = *of.make_producer();
@@ -165,7 +165,7 @@ struct waits_and_is_closed : rl::test_suite<waits_and_is_closed<Producers>, 2> {
 struct runs_out : rl::test_suite<runs_out, 3> {
   using many = producers::many;
   ring<watched, many> of{2, detail::beyond_ring - 1};
-  poller<watched, many> in{*of.join()};
+  poller<ring<watched, many>> in{*of.join()};
   int published[2] = {0, 0};
 
   void thread(unsigned index) {
@@ -222,7 +222,7 @@ struct share_a_gate : rl::test_suite<share_a_gate, 3> {
   using one = producers::one;
   ring<watched, one> of{1};
   std::optional<reader<one>> first{std::in_place, of};
-  producer<watched, one, wait::backoff> out{*of.make_producer()};
+  producer<ring<watched, one>, wait::backoff> out{*of.make_producer()};
 
   void before() { offer(out); }
   void thread(unsigned index) {
@@ -263,7 +263,7 @@ struct closes_over_claims : rl::test_suite<closes_over_claims, 2> {
   using one = producers::one;
   ring<watched, one> of{8};
   reader<one> in{of};
-  producer<watched, one, wait::backoff> out{*of.make_producer()};
+  producer<ring<watched, one>, wait::backoff> out{*of.make_producer()};
   int granted = 0;
 
   void thread(unsigned index) {
@@ -294,7 +294,7 @@ struct closes_over_claims : rl::test_suite<closes_over_claims, 2> {
 template <class Producers>
 struct parks : rl::test_suite<parks<Producers>, 2> {
   ring<watched, Producers> of{1};
-  poller<watched, Producers> in{*of.join()};
+  poller<ring<watched, Producers>> in{*of.join()};
 
   void thread(unsigned index) {
     if (index == 0) {

@@ -158,7 +158,7 @@ class round_of {
 
  private:
   // Each stage follows any of those before it.
-  void add_stages(graph<job, Producers>& plan) {
+  void add_stages(graph<ring<job, Producers>>& plan) {
     const auto count = 1 + random_() % 4;
     std::vector<stage> made;
     for (std::size_t i = 0; i < count; ++i) {
@@ -179,7 +179,7 @@ class round_of {
   }
 
   template <class Handle>
-  stage add_one(graph<job, Producers>& plan, const std::string& name, Handle handle,
+  stage add_one(graph<ring<job, Producers>>& plan, const std::string& name, Handle handle,
                 const std::vector<std::size_t>& before, const std::vector<stage>& made) {
     const auto one = [handle](job& at, sequence s, bool) noexcept { handle(at, s); };
     const auto many = [handle](batch<job>& all) noexcept {

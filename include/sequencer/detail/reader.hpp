@@ -15,9 +15,6 @@
 
 namespace sequencer {
 
-template <class Event, class Producers>
-class ring;
-
 // What a look found: nothing published; events; nothing, and nothing to come.
 enum class polled : std::uint8_t { idle, batch, closed };
 
@@ -28,12 +25,12 @@ namespace sequencer::detail {
 // A consumer's place in a ring: behind it everything may be replaced, before it nothing.
 //
 // Threads: one at a time. Its position is kept until it ends.
-template <class Event, class Producers>
+template <class Ring>
 class reader {
  public:
-  using ring_type = ring<Event, Producers>;
+  using event_type = typename Ring::event_type;
 
-  reader(ring_type& of, gate& mine) noexcept
+  reader(Ring& of, gate& mine) noexcept
       // relaxed: this thread's own store.
       : of_(&of), gate_(&mine), next_(mine.position.load(relaxed)) {}
   reader(reader&& other) noexcept
@@ -45,17 +42,17 @@ class reader {
     of_->freed_.ring();
   }
 
-  ring_type& of() const noexcept { return *of_; }
+  Ring& of() const noexcept { return *of_; }
   sequence position() const noexcept { return next_; }
   gate& place() noexcept { return *gate_; }
 
-  // Calls visit(Event&, sequence, bool last) for what is readable, at most `most` of it and a whole
+  // Calls visit(event, sequence, bool last) for what is readable, at most `most` of it and a whole
   // ring, in order, until it returns false. Lets go of what was seen at every eighth of the ring
   // and at the end.
   template <class Visit>
   polled look(Visit&& visit, std::uint64_t most) {
     if (of_->claims_.halted()) [[unlikely]] return polled::closed;
-    const auto slots = of_->slots_.places();
+    const auto slots = of_->places_of_slots();
     const auto first = next_;
     most = std::min<std::uint64_t>(most, of_->capacity());
     auto word = most == 0 ? stamp(stamp::never) : stamp_at(slots, first);
@@ -76,14 +73,14 @@ class reader {
 
   // The first position from here on that cannot be read, at most `most` away.
   sequence readable_up_to(std::uint64_t most) const noexcept {
-    const auto slots = of_->slots_.places();
+    const auto slots = of_->places_of_slots();
     const auto last = next_ + std::min<std::uint64_t>(most, of_->capacity());
     auto next = next_;
     while (next != last && stamp_at(slots, next).is_of(next)) ++next;
     return next;
   }
-  bool is_skip(sequence s) const noexcept { return stamp_at(of_->slots_.places(), s).is_skip(); }
-  Event& event(sequence s) const noexcept { return of_->slots_[s].event; }
+  bool is_skip(sequence s) const noexcept { return stamp_at(of_->places_of_slots(), s).is_skip(); }
+  event_type& event(sequence s) const noexcept { return of_->slots_[s].event; }
 
   // Idle, batch or closed, without looking at an event.
   polled state() const noexcept {
@@ -100,7 +97,7 @@ class reader {
 
   bell& published() const noexcept { return of_->published_; }
   bell& freed() const noexcept { return of_->freed_; }
-  sequencer::places<Event> places() const noexcept { return of_->slots_.places(); }
+  sequencer::places<event_type> places() const noexcept { return of_->slots_.places(); }
   stamps all_stamps() const noexcept { return of_->slots_.stamps(); }
 
   // Holds nobody back any more.
@@ -133,18 +130,18 @@ class reader {
     std::uintptr_t visitor_;
   };
 
-  static stamp stamp_at(const sequencer::places<Event>& slots, sequence s) noexcept {
+  static stamp stamp_at(const typename Ring::places& slots, sequence s) noexcept {
     // order: slot-seen <- slot-stamped: the event
     return stamp(slots[s].word.load(acquire));
   }
   bool is_readable() const noexcept {
-    return stamp_at(of_->slots_.places(), next_).is_of(next_);
+    return stamp_at(of_->places_of_slots(), next_).is_of(next_);
   }
   polled nothing() const noexcept {
     return of_->claims_.ended_at(next_) && !is_readable() ? polled::closed : polled::idle;
   }
 
-  ring_type* of_;
+  Ring* of_;
   gate* gate_;
   sequence next_;
   bool visiting_ = false;

@@ -91,24 +91,23 @@ struct alignas(interference_size) shared_position {
   atomic<sequence> next{0};
 };
 
-template <class Event, class Producers, wait::strategy How, class Handler>
+template <class Ring, wait::strategy How, class Handler>
 class stage_thread final : public running_stage {
-  static constexpr bool takes_batches = batch_handler<Handler, Event>;
+  using event_type = typename Ring::event_type;
+  static constexpr bool takes_batches = batch_handler<Handler, event_type>;
 
   static auto answer_of() {
     if constexpr (takes_batches) {
-      return std::type_identity<std::invoke_result_t<Handler&, batch<Event>&>>{};
+      return std::type_identity<std::invoke_result_t<Handler&, batch<event_type>&>>{};
     } else {
-      return std::type_identity<std::invoke_result_t<Handler&, Event&, sequence, bool>>{};
+      return std::type_identity<std::invoke_result_t<Handler&, event_type&, sequence, bool>>{};
     }
   }
   using answer = typename decltype(answer_of())::type;
 
  public:
-  using ring_type = ring<Event, Producers>;
-
   // `shared`: with the other workers of its stage; null where it is alone.
-  stage_thread(std::string name, stage_options how, ring_type& of, Handler handler,
+  stage_thread(std::string name, stage_options how, Ring& of, Handler handler,
                std::shared_ptr<shared_position> shared)
       : running_stage(std::move(name), how),
         of_(of),
@@ -248,7 +247,7 @@ class stage_thread final : public running_stage {
       going = serve_range(last);
     } else if constexpr (streams) {
       in_->look(
-          [&](Event& event, sequence s, bool last) noexcept {
+          [&](event_type& event, sequence s, bool last) noexcept {
             handler_(event, s, last);
             return true;
           },
@@ -299,7 +298,8 @@ class stage_thread final : public running_stage {
   outcome serve_all(sequence last) noexcept
     requires takes_batches
   {
-    batch<Event> all(in_->places(), in_->all_stamps(), {next(), last}, in_->place(), in_->freed());
+    batch<event_type> all(in_->places(), in_->all_stamps(), {next(), last}, in_->place(),
+                          in_->freed());
     for (std::uint64_t tries = 0;;) {
       auto what = handled::next;
       if constexpr (std::is_void_v<answer>) {
@@ -315,7 +315,7 @@ class stage_thread final : public running_stage {
     }
   }
 
-  handled call(Event& event, sequence s, bool last) noexcept {
+  handled call(event_type& event, sequence s, bool last) noexcept {
     if constexpr (std::is_void_v<answer>) {
       handler_(event, s, last);
       return handled::next;
@@ -325,7 +325,7 @@ class stage_thread final : public running_stage {
   }
 
   bool give_up(sequence s) noexcept {
-    if constexpr (hooks::give_up<Handler, Event>) {
+    if constexpr (hooks::give_up<Handler, event_type>) {
       handler_.on_give_up(in_->event(s), s);
       return true;
     } else {
@@ -345,8 +345,8 @@ class stage_thread final : public running_stage {
     return true;
   }
 
-  ring_type& of_;
-  std::optional<reader<Event, Producers>> in_;
+  Ring& of_;
+  std::optional<reader<Ring>> in_;
   Handler handler_;
   std::shared_ptr<shared_position> shared_;
   sequence bound_ = 0;  // as of the last look

@@ -10,7 +10,7 @@ struct loud : quiet {
   void on_idle() {}
 };
 
-void plan(sequencer::graph<int, sequencer::producers::one>& of) {
+void plan(sequencer::graph<sequencer::ring<int>>& of) {
   of.add("a", quiet{});
 #ifdef WRONG
   of.add("b", loud{});

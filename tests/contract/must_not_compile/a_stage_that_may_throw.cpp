@@ -6,7 +6,7 @@ struct event {
   int value = 0;
 };
 
-void plan(sequencer::graph<event, sequencer::producers::one>& of) {
+void plan(sequencer::graph<sequencer::ring<event>>& of) {
   of.add("a", [](event&, sequencer::sequence, bool) noexcept {});
 #ifdef WRONG
   of.add("b", [](event&, sequencer::sequence, bool) {});

@@ -3,7 +3,7 @@
 #include <sequencer/ring.hpp>
 
 using ring = sequencer::ring<int>;
-using producer = sequencer::producer<int, sequencer::producers::one, sequencer::wait::spin>;
+using producer = sequencer::producer<sequencer::ring<int>, sequencer::wait::spin>;
 
 void use(producer& one) {
   auto moved = std::move(one);

@@ -2,7 +2,7 @@
 // refused: nodiscard|unused
 #include <sequencer/ring.hpp>
 
-using producer = sequencer::producer<int, sequencer::producers::one, sequencer::wait::spin>;
+using producer = sequencer::producer<sequencer::ring<int>, sequencer::wait::spin>;
 
 void use(producer& out) {
   static_cast<void>(out.publish([](int& event) { event = 1; }));
