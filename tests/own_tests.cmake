@@ -33,7 +33,7 @@ set(SEQUENCER_TEST_ENVIRONMENT
 # True where a source, or a header beside it that it includes, uses the checkpoint.
 function(sequencer_needs_durable source out)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS "${source}")
-  file(STRINGS "${source}" uses REGEX "#include [<\"].*checkpoint")
+  file(STRINGS "${source}" uses REGEX "#include [<\"].*(checkpoint|durable_ring)")
   if(uses)
     set(${out} TRUE PARENT_SCOPE)
   else()

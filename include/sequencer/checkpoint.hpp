@@ -20,6 +20,7 @@ namespace sequencer {
 
 namespace detail {
 class checkpoint_state;
+class durable_claimers;
 class os;
 }  // namespace detail
 
@@ -189,6 +190,34 @@ class durable_sequence {
   std::uint64_t open_epoch_ = 0;
 };
 
+// The right to all numbers of a strict sequence, for a ring whose positions they are to be, see
+// durable_ring.hpp. Ends by giving it back: the next one continues the order.
+// Threads: one at a time. It may outlive the checkpoint object.
+class durable_order {
+ public:
+  durable_order(durable_order&&) noexcept = default;
+  durable_order& operator=(durable_order&&) = delete;
+  ~durable_order();
+
+  // The next number; stale at once while a ring takes numbers.
+  sequence position() const noexcept { return reservation_->position(); }
+  // Durable mark: every number issued is below.
+  sequence high_water() const noexcept { return reservation_->durable(); }
+  // This owner's fencing token: greater than that of every earlier open.
+  std::uint64_t open_epoch() const noexcept { return open_epoch_; }
+
+ private:
+  friend class detail::checkpoint_state;
+  friend class detail::durable_claimers;
+
+  durable_order() = default;
+
+  std::shared_ptr<detail::checkpoint_state> state_;
+  detail::reservation* reservation_ = nullptr;
+  std::uint64_t max_request_ = 0;
+  std::uint64_t open_epoch_ = 0;
+};
+
 // A sequence of a checkpoint handed out in blocks, one handle per thread: unique, increasing per
 // handle, NOT ordered across threads. A handle; copies name the same sequence.
 class durable_blocks {
@@ -231,8 +260,13 @@ class checkpoint {
 
   // The strict sequence of that name (1 to 255 bytes, no NUL); durable when it returns.
   // Fails: invalid (unknown without `create`, options out of bounds, or other than the file has),
-  // fenced (durability memory on a new boot: adopt), and as open.
+  // fenced (durability memory on a new boot: adopt), locked (a ring has it), and as open.
   result<durable_sequence> sequence(std::string_view name, sequence_options options = {});
+
+  // All numbers of the strict sequence of that name, for a ring.
+  // Fails: as sequence(); locked, it was asked for as a sequence since the file was opened, or
+  // another ring has it.
+  result<durable_order> order(std::string_view name, sequence_options options = {});
 
   // The block sequence of that name.
   result<durable_blocks> blocks(std::string_view name, block_sequence_options options = {});

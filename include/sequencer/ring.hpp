@@ -54,20 +54,19 @@ class ring {
   using event_type = Event;
   using producers_type = Producers;
   using places = sequencer::places<Event, Capacity>;
+  using origin = typename Producers::origin;  // where positions come from
 
-  // Events are made once, by Event{}. `start` is the first position: 0, or where a checkpoint goes
-  // on. Stops the process when `capacity` is no power of two or `start` is above 2^63 - 2, where
-  // positions end.
-  explicit ring(std::size_t capacity, sequence start = 0)
+  // Events are made once, by Event{}. `start` is the first position, 0 where nothing is said; for
+  // producers::durable the order that goes on. Stops the process when `capacity` is no power of two
+  // or `start` is above 2^63 - 2, where positions end.
+  explicit ring(std::size_t capacity, origin start = origin{})
     requires(!is_fixed)
-      : ring(slots<Event>(capacity), start) {}
-  explicit ring(sequence start = 0)
+      : ring(slots<Event>(capacity), std::move(start)) {}
+  explicit ring(origin start = origin{})
     requires is_fixed
-      : ring(slots<Event>(Capacity), start) {}
-  explicit ring(slots<Event> storage, sequence start = 0)
-      : slots_(checked(std::move(storage))), gates_(start), claims_(start) {
-    if (start > detail::beyond_ring) detail::stop("a ring starts at 2^63 - 2 or below");
-  }
+      : ring(slots<Event>(Capacity), std::move(start)) {}
+  explicit ring(slots<Event> storage, origin start = origin{})
+      : slots_(checked(std::move(storage))), gates_(first_of(start)), claims_(std::move(start)) {}
   ring(const ring&) = delete;
   ring& operator=(const ring&) = delete;
 
@@ -120,6 +119,12 @@ class ring {
   // Positions from `s` on that are published or skipped, at most a whole ring of them.
   std::uint64_t published_from(sequence s) const noexcept {
     return std::min<std::uint64_t>(slots_.stamps().settled(s) - s, capacity());
+  }
+
+  static sequence first_of(const origin& start) noexcept {
+    const auto first = Producers::first_of(start);
+    if (first > detail::beyond_ring) detail::stop("a ring starts at 2^63 - 2 or below");
+    return first;
   }
 
   static slots<Event>&& checked(slots<Event>&& storage) noexcept {

@@ -36,6 +36,14 @@ result<durable_sequence> checkpoint::sequence(std::string_view name, sequence_op
   return state_ ? state_->strict(name, options) : emptied();
 }
 
+result<durable_order> checkpoint::order(std::string_view name, sequence_options options) {
+  return state_ ? state_->order(name, options) : emptied();
+}
+
+durable_order::~durable_order() {
+  if (state_) state_->take_back(*reservation_);
+}
+
 result<durable_blocks> checkpoint::blocks(std::string_view name, block_sequence_options options) {
   return state_ ? state_->blocks(name, options) : emptied();
 }

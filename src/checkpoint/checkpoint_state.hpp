@@ -44,6 +44,8 @@ struct open_sequence {
 
   bool blocks = false;
   bool unordered = false;
+  bool asked_for = false;  // as a sequence, since open
+  bool lent = false;       // to a ring
   sequencer::durability how = sequencer::durability::ahead;
 
   // Under the commit lock.
@@ -94,6 +96,8 @@ class checkpoint_state final : public mark_keeper,
 
   // ---- sequences.cpp
   result<durable_sequence> strict(std::string_view name, const sequence_options& asked);
+  result<durable_order> order(std::string_view name, const sequence_options& asked);
+  void take_back(reservation& lent) noexcept;
   result<durable_blocks> blocks(std::string_view name, const block_sequence_options& asked);
   result<std::vector<hole>> holes(std::string_view name);
   std::vector<sequence_status> list();
@@ -131,6 +135,7 @@ class checkpoint_state final : public mark_keeper,
   };
 
   // sequences.cpp; commit_ held
+  result<open_sequence*> open_strict(std::string_view name, const sequence_options& asked);
   result<open_sequence*> open_by_name(std::string_view name, const wishes& asked);
   // Where a record is; a type of its own, because a bare integer result means a number here.
   struct record_place {

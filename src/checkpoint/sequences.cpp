@@ -23,6 +23,10 @@ error refuse(const std::string& path, std::string_view name, const std::string& 
   return failure(errc::invalid, path, "sequence '" + std::string(name) + "': " + why);
 }
 
+error locked(const std::string& path, std::string_view name, const std::string& why) {
+  return failure(errc::locked, path, "sequence '" + std::string(name) + "': " + why);
+}
+
 std::string number(std::uint64_t value) { return std::to_string(value); }
 
 }  // namespace
@@ -31,15 +35,54 @@ result<durable_sequence> checkpoint_state::strict(std::string_view name,
                                                   const sequence_options& asked) {
   if (!in_owner_process()) return fatal(errc::closed);
   const std::lock_guard held(commit_);
-  auto opened = open_by_name(name, {false, asked.create, false, asked.durability, asked.start,
-                                    asked.maximum, asked.max_gap, std::nullopt, std::nullopt});
+  auto opened = open_strict(name, asked);
   if (!opened) return opened.failure();
+  if ((*opened)->lent) {
+    return locked(path_, name, "a ring has it; numbers are taken by publishing there");
+  }
+  (*opened)->asked_for = true;
   durable_sequence made;
   made.state_ = shared_from_this();
   made.reservation_ = &(*opened)->numbers;
   made.max_request_ = (*opened)->max_gap / 2;
   made.open_epoch_ = open_epoch_;
   return made;
+}
+
+result<durable_order> checkpoint_state::order(std::string_view name,
+                                              const sequence_options& asked) {
+  if (!in_owner_process()) return fatal(errc::closed);
+  const std::lock_guard held(commit_);
+  auto opened = open_strict(name, asked);
+  if (!opened) return opened.failure();
+  auto& of = **opened;
+  if (of.lent) return locked(path_, name, "another ring has it; end that one first");
+  if (of.asked_for) {
+    return locked(path_, name, "it was asked for as a sequence since the file was opened, and a "
+                               "ring wants all of its numbers; leave one of the two");
+  }
+  of.lent = true;
+  of.numbers.lend();
+  durable_order made;
+  made.state_ = shared_from_this();
+  made.reservation_ = &of.numbers;
+  made.max_request_ = of.max_gap / 2;
+  made.open_epoch_ = open_epoch_;
+  return made;
+}
+
+void checkpoint_state::take_back(reservation& lent) noexcept {
+  if (!in_owner_process()) return;
+  const std::lock_guard held(commit_);
+  if (closed_) return;
+  static_cast<open_sequence*>(lent.owner)->lent = false;
+  lent.resume();
+}
+
+result<open_sequence*> checkpoint_state::open_strict(std::string_view name,
+                                                     const sequence_options& asked) {
+  return open_by_name(name, {false, asked.create, false, asked.durability, asked.start,
+                             asked.maximum, asked.max_gap, std::nullopt, std::nullopt});
 }
 
 result<durable_blocks> checkpoint_state::blocks(std::string_view name,

@@ -39,6 +39,7 @@ inline constexpr room rooms[] = {
     {"include/sequencer/block.hpp", 1, 0},
     {"include/sequencer/hole.hpp", 1, 0},
     {"include/sequencer/slots.hpp", 1, 0},
+    {"include/sequencer/detail/ticket_line.hpp", 1, 0},
     {"include/sequencer/block_source.hpp", 1, 1},
     {"include/sequencer/detail/hole_ledger.hpp", 1, 1},
     {"include/sequencer/detail/reservation.hpp", 1, 1},
@@ -64,6 +65,8 @@ inline constexpr room rooms[] = {
     // floor 4: compiled rooms; the header is the door, the sources lie behind it
     {"include/sequencer/checkpoint.hpp", 4, 0},
     {"src/checkpoint/", 4, 1},
+    {"include/sequencer/detail/durable_claimers.hpp", 4, 1},
+    {"include/sequencer/durable_ring.hpp", 4, 2},
     // above the library: programs on it
     {"src/tool/", 6, 0},
     {"examples/", 6, 0},

@@ -28,6 +28,8 @@ class many_claimers {
   bool begin_run() noexcept { return false; }
   void end_run(bool) noexcept {}
 
+  using origin = sequence;
+  static sequence first_of(origin start) noexcept { return start; }
   explicit many_claimers(sequence start) noexcept : claimed_(start) {}
 
   errc begin(ticket&) noexcept { return accepts_consumers() ? errc{} : errc::closed; }

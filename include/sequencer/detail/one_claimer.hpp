@@ -30,6 +30,8 @@ class one_claimer {
   };
   static constexpr bool single = true;
 
+  using origin = sequence;
+  static sequence first_of(origin start) noexcept { return start; }
   explicit one_claimer(sequence start) noexcept
       : state_(asymmetric_fence::enroll() ? 0 : fencing), scanned_at_(start) {}
 

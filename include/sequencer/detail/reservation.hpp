@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
-#include <sequencer/cache_line.hpp>
 #include <sequencer/detail/atomic.hpp>
+#include <sequencer/detail/ticket_line.hpp>
 #include <sequencer/result.hpp>
 #include <sequencer/sequence.hpp>
 #include <sequencer/wait.hpp>
@@ -23,43 +23,6 @@ class mark_keeper {
 
  protected:
   ~mark_keeper() = default;
-};
-
-// The counter of a strict sequence. Where it lives decides what survives: in a live region it is
-// shared memory that outlives the process.
-//
-// `next` is where the next number comes from; bit 63 set means closed, or counted past `top`.
-// `limit` repeats the mark under which numbers may have left, so that the lesser of the two is the
-// exact next number after the process died at any instruction: numbers at or above the limit were
-// taken but never left.
-struct alignas(interference_size) ticket_line {
-  atomic<sequence> next{0};
-  alignas(interference_size) atomic<sequence> limit{0};
-  // Beside the limit, on the keeper's line: figures for onlookers, and block mode's note of the
-  // block that is being handed over (see src/checkpoint/block_intent.hpp).
-  atomic<std::uint64_t> id{0};      // of the record that this line belongs to; stored last
-  atomic<std::uint64_t> waits{0};   // callers that found the keeper late
-  atomic<std::uint64_t> rate{0};    // numbers a second over the last reservation
-  atomic<std::uint64_t> window{0};  // reservation in force
-  atomic<std::uint64_t> intent{0};
-  atomic<sequence> intent_first{0};
-  atomic<sequence> intent_last{0};
-  atomic<sequence> since{0};  // the line was first used for its id at this number
-
-  // The exact next number from both words. `known`: some position that was reached for certain; a
-  // closed counter is not below it, one that was counted past `top` by refused calls is.
-  static constexpr sequence exact(sequence next, sequence limit, sequence known) noexcept {
-    const auto bare = next & top;
-    if (next > top && bare < known) return limit;
-    return bare < limit ? bare : limit;
-  }
-};
-
-// What callers read before they touch the counter: lives in memory that is zero in a forked child.
-struct alignas(interference_size) limit_line {
-  atomic<std::uint64_t> alive{0};  // 0: forked child, or closed
-  atomic<sequence> soft{0};        // below: leave at once. At most `hard`
-  atomic<sequence> hard{0};        // below: durable
 };
 
 // Numbers that leave only below a durable mark that runs ahead of them.
@@ -140,7 +103,7 @@ class reservation {
   // First number that was not taken; never above `hard` in the sense of numbers that left.
   sequence position() const noexcept {
     // relaxed: a hint.
-    const auto next = tickets_.next.load(relaxed);
+    const auto next = counted(tickets_.next.load(relaxed));
     const auto hard = durable();
     if (next <= top) return next < hard ? next : hard;
     return tickets_.limit.load(relaxed);  // relaxed: a hint; close() leaves the final one there
@@ -149,6 +112,69 @@ class reservation {
   sequence durable() const noexcept {
     // order: hard-seen <- hard-raised: the mark below which numbers are durable
     return limits_.hard.load(acquire);
+  }
+
+  // ---- a sole taker's side: a ring, whose positions are the numbers. It takes by exchange only,
+  // ---- so nothing is ever counted that did not leave, and the counter says exactly what is next
+  // ---- also with bit 63 set.
+
+  // Before the first call below, and before anybody else may take.
+  void lend() noexcept {
+    // relaxed: whoever learns of it does so by a lock, or by a request.
+    sole_.store(true, relaxed);
+  }
+
+  // False in a forked child, which must not touch the counter, and after close().
+  bool is_open() const noexcept {
+    // relaxed: as next()
+    return limits_.alive.load(relaxed) != 0;
+  }
+
+  // The next number; with bit 63 where nobody takes any.
+  sequence word() const noexcept {
+    // relaxed: only its modification order counts.
+    return tickets_.next.load(relaxed);
+  }
+
+  // Takes n numbers from `first` on, if that is the next one; else says which is. The caller knows
+  // a mark that is not below first + n.
+  bool take_at(sequence& first, std::uint64_t n) noexcept {
+    // relaxed: as next()
+    return tickets_.next.compare_exchange_strong(first, first + n, relaxed, relaxed);
+  }
+
+  // The durable mark, or a lesser one that is not below `last`; asks for more where that is due.
+  sequence mark_for(sequence last) noexcept {
+    // order: soft-seen <- soft-raised: the mark below which numbers are durable
+    const auto soft = limits_.soft.load(acquire);
+    if (last <= soft) return soft;
+    ask_once(last - 1);
+    return durable();
+  }
+
+  // Nobody takes any more until resume(), and who waits is told. Returns the next number.
+  sequence pause() noexcept {
+    if (!is_open()) return word() & top;
+    // order: close-made -> close-seen: what the caller did before
+    const auto next = tickets_.next.fetch_or(closed_bit, release) & top;
+    changed_.wake();
+    return next;
+  }
+  // Under the lock that close() is called with, and not after it.
+  void resume() noexcept {
+    // relaxed: whoever takes next came by that lock.
+    tickets_.next.fetch_and(top, relaxed);
+    sole_.store(false, relaxed);  // relaxed: as above
+  }
+
+  // Why nothing is issued.
+  errc refusal() const noexcept {
+    // relaxed: as next(). A child of fork stays away from the counter.
+    if (limits_.alive.load(relaxed) == 0) return stopped() == errc{} ? errc::closed : stopped();
+    // order: close-seen <- close-made: the stop
+    tickets_.next.load(acquire);
+    const auto why = stopped();
+    return why == errc{} ? errc::exhausted : why;
   }
 
   // ---- keeper's side, one thread at a time ----
@@ -160,7 +186,7 @@ class reservation {
     // order: request-served <-> request-made: the numbers taken before it; the link is free
     pending_.exchange(false, acq_rel);
     // relaxed: at least what every requester took; more is welcome.
-    const auto next = tickets_.next.load(relaxed);
+    const auto next = counted(tickets_.next.load(relaxed));
     if (next > top) return stopped() == errc{} ? beyond_ : durable();
     // relaxed: raised before the request that was read above.
     const auto wanted = wanted_.load(relaxed);
@@ -206,7 +232,7 @@ class reservation {
     limits_.alive.store(0, relaxed);
     // The modification order of the counter decides who came before the close.
     // order: close-made -> close-seen: the stop
-    const auto next = tickets_.next.fetch_or(closed_bit, release);
+    const auto next = counted(tickets_.next.fetch_or(closed_bit, release));
     const auto hard = durable();
     const auto final = next < hard ? next : hard;  // beyond `top` everything was taken
     // Late callers still count up; whoever recovers after a kill must not take that for issued.
@@ -233,13 +259,10 @@ class reservation {
   static constexpr sequence closed_bit = top + 1;
 
  private:
-  errc refusal() const noexcept {
-    // relaxed: as next(). A child of fork stays away from the counter.
-    if (limits_.alive.load(relaxed) == 0) return stopped() == errc{} ? errc::closed : stopped();
-    // order: close-seen <- close-made: the stop
-    tickets_.next.load(acquire);
-    const auto why = stopped();
-    return why == errc{} ? errc::exhausted : why;
+  // The number that the counter stands for; above `top` where it was counted beyond.
+  sequence counted(sequence word) const noexcept {
+    // relaxed: see lend()
+    return sole_.load(relaxed) ? word & top : word;
   }
 
   [[gnu::noinline]] result<sequence> leave_when_durable(sequence taken) noexcept {
@@ -333,6 +356,7 @@ class reservation {
   mark_keeper& keeper_;
   const sequence beyond_;
   const bool each_;
+  atomic<bool> sole_{false};
   atomic<bool> leading_{false};
   atomic<sequence> wanted_{0};
   atomic<bool> pending_{false};
@@ -340,8 +364,5 @@ class reservation {
   atomic<std::uint64_t> waits_{0};
   wait::park changed_;
 };
-
-static_assert(sizeof(ticket_line) == 2 * interference_size);
-static_assert(sizeof(limit_line) == interference_size);
 
 }  // namespace sequencer::detail
