@@ -4,15 +4,19 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include <sequencer/detail/stage_thread.hpp>
+#include <sequencer/detail/crew.hpp>
 #include <sequencer/result.hpp>
 #include <sequencer/ring.hpp>
 #include <sequencer/sequence.hpp>
+#include <sequencer/stage.hpp>
 #include <sequencer/wait.hpp>
 
 namespace sequencer {
@@ -30,11 +34,13 @@ struct stage_state {
 
 // Stages at work, each on its own thread. Made by graph::start().
 //
-// Threads: producer(), halt() and stages() any, beside each other; the others from one at a time,
-// with none of these beside leave(), and never from a handler. Moving it does not disturb the
-// stages; what was moved from can only end. Ends by drain().
+// Threads: producer(), halt() and stages() any, beside each other and beside add() and leave(name);
+// the others from one at a time, with none of these beside leave(), and never from a handler.
+// Moving it does not disturb the stages; what was moved from can only end. Ends by drain().
 template <class Ring>
 class flow {
+  using event_type = typename Ring::event_type;
+
  public:
   flow(flow&&) noexcept = default;
   flow& operator=(flow&&) = delete;
@@ -48,6 +54,37 @@ class flow {
   result<sequencer::producer<Ring, How>> producer() {
     return mine().of.template make_producer<How>();
   }
+
+  // Starts one more stage, as graph::add() does, behind the stages that are named; each of them may
+  // be one of workers. It handles every event from some position on, not later than the first that
+  // is published after this call.
+  // Fails: invalid, with a sentence on what is wrong; closed, the ring is; unavailable, without
+  // memory; io, the system refused a thread, and says why. Then there is no such stage.
+  template <wait::strategy How = wait::backoff, class Handler>
+    requires event_handler<Handler, event_type> || batch_handler<Handler, event_type>
+  result<void> add(std::string name, Handler handler,
+                   std::initializer_list<std::string_view> after = {}, stage_options how = {}) {
+    auto& all = mine();
+    auto made = all.template make<How>(name, name, std::move(handler), how, nullptr);
+    for (const auto each : after) {
+      if (!all.follow(*made, each)) {
+        return error{errc::invalid, 0, "stage '" + name + "' follows '" + std::string(each) +
+                                           "', and there is none of that name"};
+      }
+    }
+    if (auto wrong = all.fault_of(*made); !wrong.empty()) {
+      return error{errc::invalid, 0, std::move(wrong)};
+    }
+    if (auto in = all.enter(*made); !in) return in;
+    if (auto begun = all.start(*made); !begun) return begun;
+    all.append(std::move(made));
+    return {};
+  }
+
+  // Ends one stage, all its workers where it has some, after the batch that it is in, and stops
+  // holding producers back. Those that follow it follow those that it followed.
+  // Returns the first position that it did not handle. Fails: invalid, there is none of that name.
+  result<sequence> leave(std::string_view name) { return mine().leave(name); }
 
   // Closes the ring, for all who use it, lets every stage handle everything that was published, and
   // waits for their threads; for open claims too. Idempotent; nothing to do after leave().
@@ -83,6 +120,7 @@ class flow {
   // How far each stage is, in the order they were added. A picture of a moment.
   std::vector<stage_state> stages() const {
     std::vector<stage_state> all;
+    const std::lock_guard held(mine().guard);
     for (const auto& each : mine().stages) {
       // order: gate-seen <- gate-moved: the reads and writes of the events below
       const auto at = each->place().position.load(detail::acquire);
@@ -93,31 +131,7 @@ class flow {
 
  private:
   friend class graph<Ring>;
-
-  struct work {
-    explicit work(Ring& ring_of) noexcept : of(ring_of) {}
-
-    work(const work&) = delete;
-    work& operator=(const work&) = delete;
-    // Before any of them goes: threads look at the stages that they follow.
-    ~work() { leave(); }
-
-    // Also where not all of them have a thread.
-    void leave() noexcept {
-      if (stages.empty()) return;
-      // relaxed: the bells see to it that whoever sleeps looks again.
-      leaving.store(true, detail::relaxed);
-      of.find_end();
-      for (auto& each : stages) each->join();
-      stages.clear();
-    }
-
-    Ring& of;
-    std::vector<std::unique_ptr<detail::running_stage>> stages;
-    wait::park finished;
-    detail::atomic<bool> leaving{false};
-    bool drained = false;
-  };
+  using work = detail::crew<Ring>;
 
   work& mine() const noexcept {
     if (!at_work_) detail::stop("a flow that was moved from is used");

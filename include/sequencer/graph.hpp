@@ -58,7 +58,7 @@ class graph {
   stage add(std::string name, Handler handler, std::initializer_list<stage> after = {},
             stage_options how = {}) {
     const auto first = plan().stages.size();
-    place<How>(std::move(name), std::move(handler), after, how, nullptr);
+    place<How>(name, name, std::move(handler), after, how, nullptr);
     return {mark_, first, first + 1};
   }
 
@@ -74,7 +74,8 @@ class graph {
     const auto first = plan().stages.size();
     const auto shared = std::make_shared<detail::shared_position>();
     for (std::size_t i = 0; i < workers; ++i) {
-      place<How>(name.empty() ? name : name + "/" + std::to_string(i), make(i), after, how, shared);
+      place<How>(name, name.empty() ? name : name + "/" + std::to_string(i), make(i), after, how,
+                 shared);
     }
     return {mark_, first, first + workers};
   }
@@ -91,15 +92,10 @@ class graph {
     auto begun = std::move(begun_);
     // In this order: nobody begins before those he follows.
     for (auto& each : begun->stages) {
-      if (const auto why = each->enter(); why != errc{}) {
-        return error{why, 0, why == errc::closed ? "the ring is closed" : "out of memory"};
-      }
+      if (auto in = begun->enter(*each); !in) return in.failure();
     }
     for (auto& each : begun->stages) {
-      if (const int bad = each->start(begun->finished, begun->leaving)) {
-        return error{errc::io, bad,
-                     "stage '" + each->name() + "': starting its thread: " + std::strerror(bad)};
-      }
+      if (auto started = begun->start(*each); !started) return started.failure();
     }
     return flow<Ring>(std::move(begun));
   }
@@ -107,25 +103,12 @@ class graph {
  private:
   using work = typename flow<Ring>::work;
 
-  template <class Handler>
-  static constexpr bool is_noexcept() {
-    if constexpr (batch_handler<Handler, event_type>) {
-      return std::is_nothrow_invocable_v<Handler&, batch<event_type>&>;
-    } else {
-      return std::is_nothrow_invocable_v<Handler&, event_type&, sequence, bool>;
-    }
-  }
-
   template <wait::strategy How, class Handler>
-  void place(std::string name, Handler handler, std::initializer_list<stage> after,
-             stage_options how, std::shared_ptr<detail::shared_position> shared) {
-    static_assert(event_handler<Handler, event_type> || batch_handler<Handler, event_type>,
-                  "a handler is called with (Event&, sequence, bool) or with (batch<Event>&)");
-    static_assert(hooks::are_noexcept<Handler, event_type>(), "a handler's hooks are noexcept");
-    static_assert(is_noexcept<Handler>(),
-                  "a stage's handler is noexcept: wrap one that throws in guarded()");
-    auto made = std::make_unique<detail::stage_thread<Ring, How, Handler>>(
-        std::move(name), how, begun_->of, std::move(handler), std::move(shared));
+  void place(std::string stage_name, std::string name, Handler handler,
+             std::initializer_list<stage> after, stage_options how,
+             std::shared_ptr<detail::shared_position> shared) {
+    auto made = begun_->template make<How>(std::move(stage_name), std::move(name),
+                                           std::move(handler), how, std::move(shared));
     for (const auto& each : after) {
       if (each.of_.lock() != mark_) {
         note("stage '" + made->name() + "' follows a stage of another graph");
@@ -135,10 +118,7 @@ class graph {
         made->after.push_back(begun_->stages[i].get());
       }
     }
-    if (made->name().empty()) note("a stage has no name; reports are made of names");
-    for (const auto& other : begun_->stages) {
-      if (other->name() == made->name()) note("two stages are named '" + made->name() + "'");
-    }
+    if (auto wrong = begun_->fault_of(*made); !wrong.empty()) note(std::move(wrong));
     begun_->stages.push_back(std::move(made));
   }
 

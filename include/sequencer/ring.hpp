@@ -24,6 +24,8 @@
 namespace sequencer::detail {
 template <class Ring, wait::strategy How, class Handler>
 class stage_thread;
+template <class Ring>
+struct crew;
 }
 
 namespace sequencer {
@@ -109,6 +111,7 @@ class ring {
   friend class detail::reader<ring>;
   template <class, wait::strategy, class>
   friend class detail::stage_thread;
+  friend struct detail::crew<ring>;
   friend class flow<ring>;
   friend class claim<ring>;
 

@@ -27,7 +27,9 @@ namespace sequencer::detail {
 // A stage that has its place in the ring, and may have its thread.
 class running_stage {
  public:
-  running_stage(std::string name, stage_options how) : name_(std::move(name)), how_(how) {}
+  // `name`: of its thread; `stage`: of what it is, or is a worker of.
+  running_stage(std::string stage, std::string name, stage_options how)
+      : stage_(std::move(stage)), name_(std::move(name)), how_(how) {}
   running_stage(const running_stage&) = delete;
   running_stage& operator=(const running_stage&) = delete;
   virtual ~running_stage() = default;
@@ -35,11 +37,12 @@ class running_stage {
   // Begins to hold producers back.
   virtual errc enter() = 0;
   virtual gate& place() noexcept = 0;
+  // Of one that ended: what it handled, or took, is below.
+  virtual sequence reached() const noexcept = 0;
 
-  // `finished` is woken at its end; `leaving` asks for it.
-  int start(wait::park& finished, const atomic<bool>& leaving) {
+  // `finished` is woken at its end.
+  int start(wait::park& finished) {
     finished_ = &finished;
-    leaving_ = &leaving;
     return thread_.start(name_, how_.cpu, [](void* self) {
       auto& mine = *static_cast<running_stage*>(self);
       mine.run();
@@ -52,17 +55,42 @@ class running_stage {
     return ended_.load(acquire);
   }
 
+  // Asks it to end after its batch and to hold nobody back any more: those that follow it follow
+  // those that it follows. Where they all shall leave, followers are asked first.
+  void ask_to_leave() noexcept {
+    // order: leave-asked -> leave-heard: that its followers were asked
+    leaving_.store(true, release);
+  }
+
+  // The last one of those that a stage follows; who left stands for those he followed.
+  struct limit {
+    sequence at = gate::open;  // this, where nobody holds it back
+    gate* of = nullptr;
+  };
+  limit followed() noexcept {
+    limit last;
+    for (auto* each : after) {
+      auto& place = each->place();
+      // order: gate-seen <- gate-moved: the reads and writes of the events below
+      const auto at = place.position.load(acquire);
+      const auto here = at == gate::open ? each->followed() : limit{at, &place};
+      if (here.at < last.at) last = here;
+    }
+    return last;
+  }
+
+  const std::string& stage() const noexcept { return stage_; }
   const std::string& name() const noexcept { return name_; }
   const stage_options& options() const noexcept { return how_; }
 
-  std::vector<running_stage*> after;  // those it follows
+  std::vector<running_stage*> after;  // those it follows; constant once it runs
 
  protected:
   virtual void run() noexcept = 0;
 
   bool leaving() const noexcept {
-    // relaxed: a wish; it carries nothing.
-    return leaving_->load(relaxed);
+    // order: leave-heard <- leave-asked: that its followers were asked
+    return leaving_.load(acquire);
   }
 
  private:
@@ -72,11 +100,12 @@ class running_stage {
     finished_->wake();
   }
 
+  std::string stage_;
   std::string name_;
   stage_options how_;
   atomic<bool> ended_{false};
+  atomic<bool> leaving_{false};
   wait::park* finished_ = nullptr;
-  const atomic<bool>* leaving_ = nullptr;
   worker_thread thread_;
 };
 
@@ -107,9 +136,9 @@ class stage_thread final : public running_stage {
 
  public:
   // `shared`: with the other workers of its stage; null where it is alone.
-  stage_thread(std::string name, stage_options how, Ring& of, Handler handler,
+  stage_thread(std::string stage, std::string name, stage_options how, Ring& of, Handler handler,
                std::shared_ptr<shared_position> shared)
-      : running_stage(std::move(name), how),
+      : running_stage(std::move(stage), std::move(name), how),
         of_(of),
         handler_(std::move(handler)),
         shared_(std::move(shared)) {}
@@ -123,6 +152,7 @@ class stage_thread final : public running_stage {
     return {};
   }
   gate& place() noexcept override { return in_->place(); }
+  sequence reached() const noexcept override { return next(); }
 
  private:
   // One event at a time can be let go of while the batch goes on, unless it may have to come back.
@@ -170,7 +200,7 @@ class stage_thread final : public running_stage {
   // Until something is there, or the stage that holds this one back has gone on, and another one is
   // to be waited for.
   wait::outcome wait_once(wait::deadline until) noexcept {
-    auto* held_by = after.empty() ? nullptr : &laggard();
+    auto* held_by = followed().of;
     at_bell<How> pace(held_by == nullptr ? in_->published() : held_by->moved);
     const auto ready = [&] {
       return look() != polled::idle || (held_by != nullptr && position_of(*held_by) > next());
@@ -178,12 +208,12 @@ class stage_thread final : public running_stage {
     return wait::await(pace, ready, [] { return false; }, until);
   }
 
-  // In this order: a stage that leaves opens its gate, which is no leave to go on.
+  // In this order: where all leave, an open gate is no leave to go on.
   polled look() noexcept {
     if (shared_ && !is_over()) follow_the_others();
-    bound_ = bound();
+    bound_ = followed().at;
     if (leaving()) [[unlikely]] return polled::closed;
-    return after.empty() ? in_->state() : in_->state_up_to(bound_);
+    return bound_ == gate::open ? in_->state() : in_->state_up_to(bound_);
   }
 
   // What is not handled now never is, and the gate stays there.
@@ -196,27 +226,9 @@ class stage_thread final : public running_stage {
     return of.position.load(acquire);
   }
 
-  // Positions below were handled by all that this stage follows.
-  sequence bound() const noexcept {
-    auto least = gate::open;
-    for (auto* each : after) least = std::min(least, position_of(each->place()));
-    return least;
-  }
-  gate& laggard() const noexcept {
-    auto* least = &after.front()->place();
-    auto at = position_of(*least);
-    for (auto* each : after) {
-      const auto here = position_of(each->place());
-      if (here >= at) continue;
-      least = &each->place();
-      at = here;
-    }
-    return *least;
-  }
-
   // Events that may be handled, as of the last look.
   std::uint64_t allowed() const noexcept {
-    return after.empty() ? ~std::uint64_t{0} : bound_ - next();
+    return bound_ == gate::open ? ~std::uint64_t{0} : bound_ - next();
   }
   std::uint64_t room() const noexcept {
     const auto most = options().max_batch != 0
@@ -349,7 +361,7 @@ class stage_thread final : public running_stage {
   std::optional<reader<Ring>> in_;
   Handler handler_;
   std::shared_ptr<shared_position> shared_;
-  sequence bound_ = 0;  // as of the last look
+  sequence bound_ = 0;  // those that this one follows have handled what is below, at the last look
 };
 
 }  // namespace sequencer::detail

@@ -1,0 +1,157 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <iterator>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <sequencer/batch.hpp>
+#include <sequencer/detail/stage_thread.hpp>
+#include <sequencer/result.hpp>
+#include <sequencer/sequence.hpp>
+#include <sequencer/stage.hpp>
+#include <sequencer/wait.hpp>
+
+namespace sequencer::detail {
+
+// The stages of one flow and their threads.
+//
+// Threads: one at a time; `guard` is for those who look at the list meanwhile.
+template <class Ring>
+struct crew {
+  using event_type = typename Ring::event_type;
+
+  explicit crew(Ring& ring_of) noexcept : of(ring_of) {}
+  crew(const crew&) = delete;
+  crew& operator=(const crew&) = delete;
+  // Before any of them goes: threads look at the stages that they follow.
+  ~crew() { leave(); }
+
+  template <wait::strategy How, class Handler>
+  std::unique_ptr<running_stage> make(std::string stage, std::string name, Handler handler,
+                                      stage_options how, std::shared_ptr<shared_position> shared) {
+    static_assert(event_handler<Handler, event_type> || batch_handler<Handler, event_type>,
+                  "a handler is called with (Event&, sequence, bool) or with (batch<Event>&)");
+    static_assert(hooks::are_noexcept<Handler, event_type>(), "a handler's hooks are noexcept");
+    static_assert(is_noexcept<Handler>(),
+                  "a stage's handler is noexcept: wrap one that throws in guarded()");
+    return std::make_unique<stage_thread<Ring, How, Handler>>(
+        std::move(stage), std::move(name), how, of, std::move(handler), std::move(shared));
+  }
+
+  // False where there is no stage of that name.
+  bool follow(running_stage& who, std::string_view name) const {
+    const auto before = who.after.size();
+    for (const auto& each : stages) {
+      if (each->stage() == name || each->name() == name) who.after.push_back(each.get());
+    }
+    return who.after.size() != before;
+  }
+
+  // What is wrong with one more stage, or "".
+  std::string fault_of(const running_stage& one_more) const {
+    if (one_more.name().empty()) return "a stage has no name; reports are made of names";
+    for (const auto& each : stages) {
+      if (each->name() == one_more.name()) {
+        return "two stages are named '" + one_more.name() + "'";
+      }
+    }
+    return {};
+  }
+
+  static result<void> enter(running_stage& one) {
+    const auto why = one.enter();
+    if (why == errc{}) return {};
+    return error{why, 0, why == errc::closed ? "the ring is closed" : "out of memory"};
+  }
+
+  result<void> start(running_stage& one) {
+    const int bad = one.start(finished);
+    if (bad == 0) return {};
+    return error{errc::io, bad,
+                 "stage '" + one.name() + "': starting its thread: " + std::strerror(bad)};
+  }
+
+  void append(std::unique_ptr<running_stage> one) {
+    const std::lock_guard held(guard);
+    stages.push_back(std::move(one));
+  }
+
+  // Also where not all of them have a thread.
+  void leave() noexcept {
+    if (stages.empty()) return;
+    // Those that follow others come behind them.
+    for (auto each = stages.rbegin(); each != stages.rend(); ++each) (*each)->ask_to_leave();
+    of.find_end();
+    for (auto& each : stages) each->join();
+    stages.clear();
+    gone.clear();
+  }
+
+  result<sequence> leave(std::string_view name) {
+    bool any = false;
+    for (auto& each : stages) {
+      if (each->stage() != name) continue;
+      each->ask_to_leave();
+      any = true;
+    }
+    if (!any) return errc::invalid;
+    of.find_end();
+    sequence reached = 0;
+    for (auto& each : stages) {
+      if (each->stage() != name) continue;
+      each->join();
+      reached = std::max(reached, each->reached());
+    }
+    bury(name);
+    return reached;
+  }
+
+  // What left stands for what it followed as long as somebody follows it.
+  void bury(std::string_view name) {
+    const std::lock_guard held(guard);
+    const auto stays = [&](const auto& each) { return each->stage() != name; };
+    const auto first = std::stable_partition(stages.begin(), stages.end(), stays);
+    std::move(first, stages.end(), std::back_inserter(gone));
+    stages.erase(first, stages.end());
+    const auto forgotten = [&](const auto& each) { return !is_followed(*each); };
+    for (auto at = gone.begin(); at != gone.end();) {
+      at = std::find_if(gone.begin(), gone.end(), forgotten);
+      if (at != gone.end()) at = gone.erase(at);
+    }
+  }
+
+  bool is_followed(const running_stage& by_whom) const {
+    const auto follows = [&](const auto& each) {
+      return std::find(each->after.begin(), each->after.end(), &by_whom) != each->after.end();
+    };
+    return std::any_of(stages.begin(), stages.end(), follows) ||
+           std::any_of(gone.begin(), gone.end(), follows);
+  }
+
+  Ring& of;
+  std::vector<std::unique_ptr<running_stage>> stages;
+  std::vector<std::unique_ptr<running_stage>> gone;  // and followed still
+  std::mutex guard;  // of both, where others than the flow's one thread look
+  wait::park finished;
+  bool drained = false;
+
+ private:
+  template <class Handler>
+  static constexpr bool is_noexcept() {
+    if constexpr (batch_handler<Handler, event_type>) {
+      return std::is_nothrow_invocable_v<Handler&, batch<event_type>&>;
+    } else {
+      return std::is_nothrow_invocable_v<Handler&, event_type&, sequence, bool>;
+    }
+  }
+};
+
+}  // namespace sequencer::detail

@@ -1,0 +1,316 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include <sequencer/flow.hpp>
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <sequencer/graph.hpp>
+
+// Stages that join a running flow and leave it, one by one; graph_test.cpp has the rest.
+namespace {
+
+using namespace sequencer;
+
+struct order {
+  std::uint64_t price = 0;
+  std::uint64_t taxed_at = 0;  // the position, plus one, by the stage "tax"
+  std::uint64_t summed_at = 0;
+};
+
+template <class Producers>
+struct running_flow : testing::Test {
+  using orders = ring<order, Producers>;
+};
+using engines = testing::Types<producers::one, producers::many>;
+TYPED_TEST_SUITE(running_flow, engines);
+
+// Publishes until it is told to end, whatever comes and goes.
+template <class Flow>
+class source {
+ public:
+  explicit source(Flow& into)
+      : thread_([this, out = *into.producer()]() mutable {
+          for (std::uint64_t i = 0; !done_.load(); ++i) {
+            EXPECT_TRUE(out.publish([&](order& o) { o = {i, 0, 0}; }));
+          }
+        }) {}
+  ~source() {
+    done_ = true;
+    thread_.join();
+  }
+
+ private:
+  std::atomic<bool> done_{false};
+  std::thread thread_;
+};
+
+// What a stage saw: from where, how far, and whether a position was missing.
+struct path {
+  std::atomic<std::uint64_t> seen{0};
+  std::atomic<bool> right{true};
+  sequence next = 0;
+  void step(sequence s) noexcept {
+    if (seen.load() != 0 && s != next) right = false;
+    next = s + 1;
+    ++seen;
+  }
+};
+
+void await(const std::atomic<std::uint64_t>& count, std::uint64_t least) {
+  while (count.load() < least) std::this_thread::yield();
+}
+
+auto taxes(path& of) {
+  return [&of](order& o, sequence s, bool) noexcept {
+    of.step(s);
+    o.taxed_at = s + 1;
+  };
+}
+auto sums(path& of) {
+  return [&of](order& o, sequence s, bool) noexcept {
+    of.step(s);
+    if (o.taxed_at != s + 1) of.right = false;
+    o.summed_at = s + 1;
+  };
+}
+
+TYPED_TEST(running_flow, StagesJoinAndLeaveAtFullRate) {
+  typename TestFixture::orders of(32);
+  path tax;
+  graph plan{of};
+  plan.template add<wait::yield>("tax", taxes(tax));
+  auto flow = *std::move(plan).start();
+  {
+    const source running(flow);
+    for (int round = 0; round < 25; ++round) {
+      path sum, audit;
+      ASSERT_TRUE(flow.template add<wait::park>("sum", sums(sum), {"tax"}));
+      ASSERT_TRUE(flow.template add<wait::yield>("audit", [&](const order& o, sequence s, bool)
+                                                              noexcept {
+        audit.step(s);
+        if (o.taxed_at != s + 1 || o.summed_at != s + 1) audit.right = false;
+      }, {"tax", "sum"}));
+      await(audit.seen, 50);
+      const auto audited = flow.leave("audit");
+      ASSERT_TRUE(audited);
+      EXPECT_EQ(*audited, audit.next);
+      await(sum.seen, 200);
+      EXPECT_EQ(flow.leave("sum").value(), sum.next);
+      EXPECT_TRUE(sum.right);
+      EXPECT_TRUE(audit.right);
+      EXPECT_EQ(flow.stages().size(), 1u);
+    }
+  }
+  EXPECT_TRUE(flow.drain());
+  EXPECT_EQ(tax.next, of.claimed());
+  EXPECT_TRUE(tax.right);
+}
+
+// "audit" follows "sum" follows "tax": without "sum" it follows "tax".
+TYPED_TEST(running_flow, WhoFollowsALeaverFollowsWhatItFollowed) {
+  for (const bool parks : {false, true}) {
+    typename TestFixture::orders of(16);
+    path tax, sum, audit;
+    std::vector<bool> summed;
+    const auto look = [&](const order& o, sequence s, bool) noexcept {
+      audit.step(s);
+      if (o.taxed_at != s + 1) audit.right = false;
+      summed.push_back(o.summed_at == s + 1);
+    };
+    graph plan{of};
+    const auto a = plan.template add<wait::yield>("tax", taxes(tax));
+    const auto b = plan.template add<wait::yield>("sum", sums(sum), {a});
+    if (parks) {
+      plan.template add<wait::park>("audit", look, {b});
+    } else {
+      plan.template add<wait::yield>("audit", look, {b});
+    }
+    auto flow = *std::move(plan).start();
+    sequence left = 0;
+    {
+      const source running(flow);
+      await(audit.seen, 200);
+      left = flow.leave("sum").value();
+      await(audit.seen, left + 200);
+    }
+    EXPECT_TRUE(flow.drain());
+    EXPECT_EQ(audit.next, of.claimed());
+    EXPECT_TRUE(tax.right && sum.right && audit.right);
+    EXPECT_EQ(left, sum.next);
+    for (sequence s = 0; s < audit.next; ++s) ASSERT_EQ(summed[s], s < left) << s;
+  }
+}
+
+// The first one leaves: who followed it sees what is published, and nothing else.
+TYPED_TEST(running_flow, TheFirstStageLeaves) {
+  typename TestFixture::orders of(16);
+  path tax, sum;
+  graph plan{of};
+  const auto a = plan.template add<wait::yield>("tax", taxes(tax));
+  plan.template add<wait::park>("sum", [&](const batch<order>& all) noexcept {
+    if (all.positions().empty()) sum.right = false;
+    for (const auto& [o, s] : all) {
+      sum.step(s);
+      if (o.price != s) sum.right = false;
+    }
+  }, {a});
+  auto flow = *std::move(plan).start();
+  {
+    const source running(flow);
+    await(sum.seen, 100);
+    EXPECT_EQ(flow.leave("tax").value(), tax.next);
+    await(sum.seen, tax.next + 200);
+  }
+  EXPECT_TRUE(flow.drain());
+  EXPECT_EQ(sum.next, of.claimed());
+  EXPECT_TRUE(sum.right);
+}
+
+// Three in a row leave before the one that follows them all.
+TYPED_TEST(running_flow, AWholeChainLeaves) {
+  typename TestFixture::orders of(16);
+  path first, second, third, last;
+  const auto walks = [](path& of_one) {
+    return [&of_one](const order&, sequence s, bool) noexcept { of_one.step(s); };
+  };
+  graph plan{of};
+  const auto a = plan.template add<wait::yield>("first", walks(first));
+  const auto b = plan.template add<wait::yield>("second", walks(second), {a});
+  const auto c = plan.template add<wait::yield>("third", walks(third), {a, b});
+  plan.template add<wait::park>("last", walks(last), {c});
+  auto flow = *std::move(plan).start();
+  {
+    const source running(flow);
+    for (const char* name : {"second", "third", "first"}) {
+      await(last.seen, last.seen.load() + 50);
+      ASSERT_TRUE(flow.leave(name));
+    }
+    await(last.seen, last.seen.load() + 50);
+  }
+  EXPECT_TRUE(flow.drain());
+  EXPECT_EQ(last.next, of.claimed());
+  EXPECT_TRUE(last.right);
+}
+
+TYPED_TEST(running_flow, WorkersLeaveTogether) {
+  constexpr std::size_t workers = 3;
+  typename TestFixture::orders of(16);
+  std::vector<std::atomic<int>> handled(100'000);
+  path after;
+  graph plan{of};
+  const auto crew = plan.template add_workers<wait::yield>("crew", workers, [&](std::size_t) {
+    return [&](const order&, sequence s, bool) noexcept {
+      if (s < handled.size()) ++handled[s];
+    };
+  });
+  plan.template add<wait::park>("after", [&](const order&, sequence s, bool) noexcept {
+    after.step(s);
+  }, {crew});
+  auto flow = *std::move(plan).start();
+  EXPECT_EQ(flow.leave("crew/1").code(), errc::invalid) << "all of them, by their stage's name";
+  sequence left = 0;
+  {
+    const source running(flow);
+    await(after.seen, 100);
+    left = flow.leave("crew").value();
+    await(after.seen, left + 100);
+  }
+  EXPECT_TRUE(flow.drain());
+  EXPECT_EQ(after.next, of.claimed());
+  EXPECT_TRUE(after.right);
+  for (sequence s = 0; s < handled.size(); ++s) ASSERT_EQ(handled[s].load(), s < left ? 1 : 0) << s;
+}
+
+// A leaver holds nobody back any more, not even where nothing else moves.
+TYPED_TEST(running_flow, ALeaverStopsGatingAtOnce) {
+  typename TestFixture::orders of(4);
+  std::atomic<bool> rests{true};
+  graph plan{of};
+  plan.template add<wait::park>("quick", [](const order&, sequence, bool) noexcept {});
+  auto flow = *std::move(plan).start();
+  ASSERT_TRUE(flow.template add<wait::park>("slow", [&](const order&, sequence, bool) noexcept {
+    while (rests.load()) std::this_thread::yield();
+  }));
+  auto out = *flow.template producer<wait::park>();
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(out.publish([](order&) {}));
+  EXPECT_EQ(out.try_claim().missing(), 1u);
+  std::thread late([out = std::move(out)]() mutable {
+    for (int i = 0; i < 100; ++i) EXPECT_TRUE(out.publish([](order&) {}));
+  });
+  rests = false;
+  EXPECT_LE(flow.leave("slow").value(), 5u) << "what it was in, and what it could take then";
+  late.join();
+  EXPECT_TRUE(flow.drain());
+  EXPECT_EQ(of.claimed(), 104u);
+}
+
+// All at once, none goes past one that it follows.
+TYPED_TEST(running_flow, LeavesInOrder) {
+  for (int round = 0; round < 50; ++round) {
+    typename TestFixture::orders of(8);
+    path tax, sum;
+    graph plan{of};
+    const auto a = plan.template add<wait::yield>("tax", taxes(tax));
+    plan.template add<wait::yield>("sum", sums(sum), {a});
+    auto flow = *std::move(plan).start();
+    path third;
+    ASSERT_TRUE(flow.template add<wait::spin>("third", sums(third), {"sum"}));
+    {
+      const source running(flow);
+      await(third.seen, 10);
+      flow.leave();
+    }
+    EXPECT_TRUE(sum.right && third.right);
+    EXPECT_LE(third.next, sum.next);
+    EXPECT_LE(sum.next, tax.next);
+  }
+}
+
+TEST(RunningFlow, SaysWhatIsWrong) {
+  ring<order> of(4);
+  graph plan{of};
+  const auto nothing = [](const order&, sequence, bool) noexcept {};
+  plan.add("tax", nothing);
+  auto flow = *std::move(plan).start();
+  const auto unknown = flow.add("sum", nothing, {"toll"});
+  EXPECT_EQ(unknown.code(), errc::invalid);
+  EXPECT_NE(unknown.text().find("'sum' follows 'toll'"), std::string::npos) << unknown.text();
+  EXPECT_NE(flow.add("tax", nothing).text().find("two stages"), std::string::npos);
+  EXPECT_EQ(flow.add("", nothing).code(), errc::invalid);
+  EXPECT_EQ(flow.add("pinned", nothing, {}, {.cpu = 1'000'000}).code(), errc::io);
+  EXPECT_EQ(flow.leave("toll").code(), errc::invalid);
+  EXPECT_EQ(flow.stages().size(), 1u);
+  // None of those that were refused holds the ring.
+  auto out = *flow.producer();
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(out.publish([](order&) {}));
+  EXPECT_LE(flow.leave("tax").value(), 20u);
+  ASSERT_TRUE(flow.add("tax", nothing)) << "the name is free again";
+  EXPECT_TRUE(flow.drain());
+  EXPECT_EQ(flow.add("late", nothing).code(), errc::closed);
+}
+
+TEST(RunningFlow, ManyComeAndGo) {
+  ring<order, producers::many> of(4);
+  graph plan{of};
+  plan.add<wait::park>("tax", [](const order&, sequence, bool) noexcept {});
+  auto flow = *std::move(plan).start();
+  for (int i = 0; i < 200; ++i) {
+    const auto name = "follower " + std::to_string(i);
+    path mine;
+    ASSERT_TRUE(flow.add<wait::park>(name, [&](const order&, sequence s, bool) noexcept {
+      mine.step(s);
+    }, {"tax"}));
+    ASSERT_TRUE(flow.producer()->publish([](order&) {}));
+    await(mine.seen, 1);
+    ASSERT_TRUE(flow.leave(name));
+  }
+  EXPECT_TRUE(flow.drain());
+}
+
+}  // namespace
