@@ -30,6 +30,7 @@ struct stage_state {
   sequence position;     // below it, it has handled everything; a worker, what it took
   std::uint64_t behind;  // positions from there on that are published; at most the capacity
   bool ended;            // it handles nothing any more
+  std::uint64_t waits;   // times that it found nothing to handle
 };
 
 // Stages at work, each on its own thread. Made by graph::start().
@@ -124,7 +125,9 @@ class flow {
     for (const auto& each : mine().stages) {
       // order: gate-seen <- gate-moved: the reads and writes of the events below
       const auto at = each->place().position.load(detail::acquire);
-      all.push_back({each->name(), at, mine().of.published_from(at), each->ended()});
+      // relaxed: a statistic.
+      const auto waits = each->place().waits.load(detail::relaxed);
+      all.push_back({each->name(), at, mine().of.published_from(at), each->ended(), waits});
     }
     return all;
   }

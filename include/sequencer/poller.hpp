@@ -24,6 +24,8 @@ class poller {
 
   // The next position to be seen.
   sequence position() const noexcept { return in_.position(); }
+  // Times that await() found nothing at first.
+  std::uint64_t waits() const noexcept { return in_.waits(); }
 
   // Calls handler(const Event&, sequence, bool last) for what is readable, at most `most` of it
   // and a whole ring, in order; `last` of a batch unless only skips follow. A handler that returns
@@ -50,6 +52,8 @@ class poller {
       found = in_.state();
       return found != polled::idle;
     };
+    if (ready()) return found;
+    in_.place().count_wait();
     static_cast<void>(wait::await(pace, ready, [] { return false; }, until));
     return found;
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include <sequencer/detail/many_claimers.hpp>
 #include <sequencer/detail/one_claimer.hpp>
 #include <sequencer/detail/reader.hpp>
+#include <sequencer/detail/traced_claimers.hpp>
 #include <sequencer/poller.hpp>
 #include <sequencer/producer.hpp>
 #include <sequencer/result.hpp>
@@ -37,6 +39,9 @@ class flow;
 namespace producers {
 using one = detail::one_claimer;
 using many = detail::many_claimers;
+// As many, and each claim is noted with its thread before it is made: for ring::oldest_claim() and
+// ring::unblock(). Costs a few stores a claim; a producer that goes to another thread goes by move.
+using traced = detail::traced_claimers;
 }  // namespace producers
 
 // Slots in a circle, the order of their events, and who may go how far.
@@ -76,7 +81,7 @@ class ring {
 
   // A thread's right to publish; `How` is how it waits for consumers while the ring is full. With
   // producers::one there is one at a time.
-  // Fails: locked, when producers::one has its producer; closed.
+  // Fails: locked, when producers::one has its producer; unavailable, without memory; closed.
   template <wait::strategy How = wait::backoff>
   result<producer<ring, How>> make_producer();
 
@@ -101,8 +106,59 @@ class ring {
     find_end();
   }
 
-  // Positions claimed so far, as a position. A hint; with producers::one up to a lap old.
-  sequence claimed() const noexcept { return claims_.claimed(); }
+  // ---- seeing in: pictures of a moment, for any thread
+
+  // The first position that is not published or skipped yet: all below can be consumed.
+  // Progress: walks over at most a lap of slots.
+  sequence published() const noexcept { return slots_.stamps().settled(gates_.settled()); }
+
+  // The first position that nobody has claimed. With producers::one it knows of no claim that is
+  // open; with producers::many claims that wait for room count.
+  sequence claimed() const noexcept {
+    if constexpr (!Producers::single) return claims_.claimed();
+    return std::max(claims_.claimed(), published());
+  }
+
+  // Slots that could be claimed without waiting: 0 to capacity().
+  std::uint64_t free_slots() const noexcept {
+    const auto from = gates_.freed(slots_.stamps());
+    const auto to = claimed();
+    return to <= from ? capacity() : capacity() - std::min<std::uint64_t>(to - from, capacity());
+  }
+
+  // Times that a producer found the ring full; stage_state::waits and poller::waits() say how often
+  // a consumer found it empty.
+  std::uint64_t full_stalls() const noexcept { return gates_.full(); }
+
+  // The claim that holds consumers back, if there is one; who holds it is known to
+  // producers::traced only.
+  std::optional<open_claim> oldest_claim() const noexcept {
+    const auto at = published();
+    if (at >= claims_.claimed()) return std::nullopt;
+    if constexpr (requires { claims_.holder_of(at); }) return claims_.holder_of(at);
+    return open_claim{at, 0, false};
+  }
+
+  // Makes skips of what the owner of position `s`, which is dead, had claimed and not published.
+  // Returns how many. Fails: invalid, `s` is not claimed or is published; locked, its owner lives;
+  // unavailable, its owner is not known: of several claims that a producer has in hand only the
+  // last is, and one who died in the very moment of a claim left no note of it.
+  result<std::uint64_t> unblock(sequence s) noexcept
+    requires requires(Producers& p) { p.holder_of(s); }
+  {
+    const auto stamps = slots_.stamps();
+    if (s >= claims_.claimed() || stamps[s].is_of_or_after(s)) return errc::invalid;
+    std::uint64_t skipped = 0;
+    const auto skip = [&](sequence each) {
+      if (stamps[each].is_of_or_after(each)) return;
+      // order: slot-stamped -> slot-seen: the event
+      slots_[each].word.store(stamp::skipped(each), detail::release);
+      ++skipped;
+    };
+    if (const auto why = claims_.release_dead(s, skip); why != errc{}) return why;
+    ring_settled();
+    return skipped;
+  }
 
  private:
   template <class, wait::strategy>
@@ -186,6 +242,7 @@ auto ring<Event, Producers, Capacity>::make_producer() -> result<producer<ring, 
   const auto why = claims_.begin(mine);
   if (why == errc{}) return producer<ring, How>(*this, mine);
   if (why == errc::closed) return error{why, 0, "the ring is closed"};
+  if (why == errc::unavailable) return error{why, 0, "out of memory"};
   return error{why, 0, "the ring has its producer; end that one first"};
 }
 

@@ -47,10 +47,12 @@ inline constexpr room rooms[] = {
     {"include/sequencer/detail/durable_source.hpp", 1, 2},
     // floor 2: independent wings
     {"include/sequencer/block_cache.hpp", 2, 0},
+    {"include/sequencer/detail/roster.hpp", 1, 0},
     {"include/sequencer/detail/gates.hpp", 2, 0},
     {"include/sequencer/detail/claiming.hpp", 2, 1},
     {"include/sequencer/detail/one_claimer.hpp", 2, 2},
     {"include/sequencer/detail/many_claimers.hpp", 2, 2},
+    {"include/sequencer/detail/traced_claimers.hpp", 2, 3},
     {"include/sequencer/claim.hpp", 2, 2},
     {"include/sequencer/detail/reader.hpp", 2, 2},
     {"include/sequencer/poller.hpp", 2, 3},

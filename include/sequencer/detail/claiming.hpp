@@ -18,6 +18,17 @@
 // A producer keeps its position and its limit in its own object and passes them by value, so that
 // they can live in registers: a store to any other line between the stores of two events costs more
 // than publishing one.
+namespace sequencer {
+
+// A claim that was not published yet, as others see it.
+struct open_claim {
+  sequence first;       // of its positions, that one which is not published
+  std::int32_t thread;  // who made it, as gettid(2) says; 0, not known
+  bool alive;           // that thread was, a moment ago
+};
+
+}  // namespace sequencer
+
 namespace sequencer::detail {
 
 // Positions of a ring end here: who has seen them all looks for this one, and must not take a slot
@@ -42,6 +53,12 @@ struct alignas(interference_size) neighbours {
   // that this uses up may have been for who settles a claim next.
   void wake_consumers() const noexcept {
     if (published.ring()) published.expect();
+  }
+
+  // Of a producer that found the ring full, before it waits or gives up.
+  void found_full() const noexcept {
+    consumers.count_full();
+    wake_consumers();
   }
 
   // Before a wait without end for the slots below `last`: not for the caller itself.

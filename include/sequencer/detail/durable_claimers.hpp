@@ -137,7 +137,7 @@ class durable_claimers {
       return next > top || is_beyond(next, n) || next + n <= around.scan();
     };
     if (until == wait::never) around.refuse_to_wait_for_oneself((numbers_.word() & top) + n);
-    around.wake_consumers();
+    around.found_full();
     at_bell<How> pace(around.freed);
     switch (wait::await(pace, ready, [&] { return end_.halted(); }, until)) {
       case wait::outcome::ready: return {};

@@ -3,12 +3,11 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <new>
-#include <utility>
 
 #include <sequencer/cache_line.hpp>
 #include <sequencer/detail/atomic.hpp>
 #include <sequencer/detail/bell.hpp>
+#include <sequencer/detail/roster.hpp>
 #include <sequencer/detail/thread_tag.hpp>
 #include <sequencer/sequence.hpp>
 #include <sequencer/slots.hpp>
@@ -22,8 +21,9 @@ struct alignas(interference_size) gate {
   atomic<sequence> position{open};
   atomic<bool> taken{true};
   atomic<std::uintptr_t> visitor{0};  // the thread that is in its handler
-  plain<gate*> next{nullptr};         // constant once the gate is in the list
-  bell moved;                         // rung when the position rose
+  atomic<std::uint64_t> waits{0};     // times that it found nothing
+  plain<gate*> next{nullptr};
+  bell moved;  // rung when the position rose
 
   // What is below `next` may be replaced, and seen by who follows this consumer.
   void rise(sequence next, bell& freed) noexcept {
@@ -31,6 +31,11 @@ struct alignas(interference_size) gate {
     position.store(next, release);
     freed.ring();
     moved.ring();
+  }
+
+  void count_wait() noexcept {
+    // relaxed: a statistic of one writer.
+    waits.store(waits.load(relaxed) + 1, relaxed);
   }
 
   // Returns what exit() restores.
@@ -53,8 +58,6 @@ struct alignas(interference_size) gate {
 // The consumers that gate the producers of one ring, and up to where positions are settled, that is
 // published or skipped. Consumers come and go while producers run.
 //
-// Gates live until the list is destroyed and are reused, so a producer never reads freed memory.
-//
 // Invariants. (1) Below a gate's position, and below `settled_`, every position is settled: a
 // consumer has seen its stamp, or who walked there has. So a producer that stays within a capacity
 // of either never gets a slot that another one is still filling.
@@ -67,20 +70,13 @@ struct alignas(interference_size) gate {
 class gates {
  public:
   explicit gates(sequence start) noexcept : settled_(start) {}
-  gates(const gates&) = delete;
-  gates& operator=(const gates&) = delete;
-  ~gates() {
-    // relaxed: nobody else is left.
-    for (auto* at = first_.load(relaxed); at != nullptr;) {
-      gate* const next = at->next;
-      delete std::exchange(at, next);
-    }
-  }
 
   // Enters at the first position that was not settled a moment ago; nullptr without memory.
   gate* join(const stamps& of) noexcept {
-    auto* mine = free_gate();
+    auto* mine = all_.enter();
     if (mine == nullptr) return nullptr;
+    // relaxed: a statistic.
+    mine->waits.store(0, relaxed);
     // order: gate-moved -> gate-seen: the reads of the events below, by who had the gate before
     mine->position.store(settled(), release);
     // order: gate-entered <-> gates-scanned: the gate; what earlier scans found settled
@@ -94,24 +90,37 @@ class gates {
     // order: gate-moved -> gate-seen: the reads of the events below
     mine.position.store(gate::open, release);
     mine.exit(0);
-    // order: gate-freed -> gate-reused: the position
-    mine.taken.store(false, release);
+    roster<gate>::leave(mine);
   }
 
   // Positions up to a capacity above this one may be claimed by the caller.
   sequence scan(const stamps& of) noexcept {
-    auto known = least();
-    if (known == gate::open) known = of.settled(settled());
+    const auto known = freed(of);
     settle(known);
     // order: gates-scanned <-> gate-entered: the gate; what earlier scans found settled
     scans_.fetch_add(1, acq_rel);
     return std::min(known, least());
   }
 
+  // Where the last consumer is, or how far positions are settled where there is none. A hint.
+  sequence freed(const stamps& of) const noexcept {
+    const auto known = least();
+    return known == gate::open ? of.settled(settled()) : known;
+  }
+
+  // Producers that found the ring full.
+  void count_full() noexcept {
+    // relaxed: a statistic.
+    full_.fetch_add(1, relaxed);
+  }
+  std::uint64_t full() const noexcept {
+    // relaxed: a statistic.
+    return full_.load(relaxed);
+  }
+
   // Whether the caller is in the handler of a consumer that holds producers at `limit` or below.
   bool caller_holds(sequence limit) const noexcept {
-    // order: gate-listed-seen <- gate-listed: the gate's own fields
-    for (const auto* at = first_.load(acquire); at != nullptr; at = at->next) {
+    for (const auto* at = all_.first(); at != nullptr; at = at->next) {
       // order: gate-seen <- gate-moved: the reads of the events below
       if (at->is_visited_by_caller() && at->position.load(acquire) < limit) return true;
     }
@@ -120,8 +129,7 @@ class gates {
 
   // Wakes whoever follows a consumer.
   void ring() noexcept {
-    // order: gate-listed-seen <- gate-listed: the gate's own fields
-    for (auto* at = first_.load(acquire); at != nullptr; at = at->next) at->moved.ring();
+    for (auto* at = all_.first(); at != nullptr; at = at->next) at->moved.ring();
   }
 
   // Every position below is published or skipped. Up to a lap old.
@@ -134,8 +142,7 @@ class gates {
   // The least position that a consumer is at, or gate::open.
   sequence least() const noexcept {
     auto least = gate::open;
-    // order: gate-listed-seen <- gate-listed: the gate's own fields
-    for (const auto* at = first_.load(acquire); at != nullptr; at = at->next) {
+    for (const auto* at = all_.first(); at != nullptr; at = at->next) {
       // order: gate-seen <- gate-moved: the reads of the events below
       least = std::min(least, at->position.load(acquire));
     }
@@ -150,31 +157,11 @@ class gates {
     }  // relaxed: only the next guess
   }
 
-  gate* free_gate() noexcept {
-    // order: gate-listed-seen <- gate-listed: the gate's own fields
-    for (auto* at = first_.load(acquire); at != nullptr; at = at->next) {
-      bool taken = false;
-      // order: gate-reused <- gate-freed: the position
-      if (at->taken.compare_exchange_strong(taken, true, acquire, relaxed)) {
-        return at;  // relaxed: another newcomer took it
-      }
-    }
-    auto* made = new (std::nothrow) gate;
-    if (made == nullptr) return nullptr;
-    // relaxed: only the first guess of the exchange below.
-    auto* before = first_.load(relaxed);
-    do {
-      made->next = before;
-      // order: gate-listed -> gate-listed-seen: the gate's own fields
-    } while (!first_.compare_exchange_weak(before, made, release, relaxed));
-    // relaxed: only the next guess
-    return made;
-  }
-
-  atomic<gate*> first_{nullptr};
+  roster<gate> all_;
   // Apart from what every poll reads.
   alignas(interference_size) atomic<std::uint64_t> scans_{0};
   atomic<sequence> settled_;
+  atomic<std::uint64_t> full_{0};
 };
 
 }  // namespace sequencer::detail

@@ -119,7 +119,7 @@ class many_claimers {
     };
     if (ready()) return {errc{}, limit};
     around.refuse_to_wait_for_oneself(last);
-    around.wake_consumers();
+    around.found_full();
     at_bell<How> pace(around.freed);
     const auto how = wait::await(pace, ready, [&] { return end_.halted(); });
     return {how == wait::outcome::ready ? errc{} : errc::closed, limit};
@@ -143,9 +143,12 @@ class many_claimers {
         if (claimed_.compare_exchange_weak(first, first + n, relaxed, relaxed)) return true;
       }
     };
-    around.wake_consumers();
-    at_bell<How> pace(around.freed);
-    const auto how = wait::await(pace, ready, [&] { return end_.halted(); }, until);
+    auto how = wait::outcome::ready;
+    if (!ready()) {
+      around.found_full();
+      at_bell<How> pace(around.freed);
+      how = wait::await(pace, ready, [&] { return end_.halted(); }, until);
+    }
     if (how == wait::outcome::ready) {
       if (first <= beyond_ring - n) return range{first, first + n};
       return refuse(first <= top ? shut() : first);

@@ -179,7 +179,7 @@ class one_claimer {
     };
     if (ready()) return {errc{}, limit};
     if (until == wait::never) around.refuse_to_wait_for_oneself(next + n);
-    around.wake_consumers();
+    around.found_full();
     at_bell<How> pace(around.freed);
     switch (wait::await(pace, ready, [&] { return closed(); }, until)) {
       case wait::outcome::ready: return {errc{}, limit};

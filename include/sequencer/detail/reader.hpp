@@ -45,6 +45,10 @@ class reader {
   Ring& of() const noexcept { return *of_; }
   sequence position() const noexcept { return next_; }
   gate& place() noexcept { return *gate_; }
+  std::uint64_t waits() const noexcept {
+    // relaxed: a statistic.
+    return gate_->waits.load(relaxed);
+  }
 
   // Calls visit(event, sequence, bool last) for what is readable, at most `most` of it and a whole
   // ring, in order, until it returns false. Lets go of what was seen at every eighth of the ring

@@ -190,6 +190,7 @@ class stage_thread final : public running_stage {
   polled wait_for_events() noexcept {
     const auto until = idle_end();
     auto found = look();
+    if (found == polled::idle) in_->place().count_wait();
     while (found == polled::idle) {
       if (wait_once(until) == wait::outcome::timeout) return polled::idle;
       found = look();

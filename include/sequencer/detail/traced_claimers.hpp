@@ -1,0 +1,139 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cstdint>
+
+#include <sequencer/cache_line.hpp>
+#include <sequencer/detail/atomic.hpp>
+#include <sequencer/detail/claiming.hpp>
+#include <sequencer/detail/many_claimers.hpp>
+#include <sequencer/detail/roster.hpp>
+#include <sequencer/result.hpp>
+#include <sequencer/sequence.hpp>
+#include <sequencer/wait.hpp>
+
+namespace sequencer::detail {
+
+// What a producer claimed last.
+struct alignas(interference_size) claim_note {
+  atomic<bool> taken{true};
+  plain<claim_note*> next{nullptr};
+  atomic<sequence> first{0};
+  atomic<sequence> last{0};
+  atomic<std::int32_t> thread{0};
+
+  // Whoever dies in the middle of it leaves a note of nothing.
+  void write(range what, std::int32_t who) noexcept {
+    // relaxed: first of all, by the next one.
+    last.store(0, relaxed);
+    // order: note-begun -> note-seen: that there was no end
+    first.store(what.first, release);
+    // relaxed: released by the next one.
+    thread.store(who, relaxed);
+    // order: note-written -> note-seen: the other fields
+    last.store(what.last, release);
+  }
+  // Sure of one that nobody writes any more.
+  bool covers(sequence s) const noexcept {
+    // order: note-seen <- note-written, note-begun: the other fields
+    const auto end = last.load(acquire);
+    // relaxed: acquired above.
+    return s < end && first.load(relaxed) <= s;
+  }
+  bool is_of_the_living() const noexcept {
+    // relaxed: acquired with the note.
+    const auto number = thread.load(relaxed);
+    return ::syscall(SYS_tgkill, ::getpid(), number, 0) == 0;
+  }
+};
+
+// The system's number of the thread that uses an object, asked for once: a copy asks anew, so a
+// producer that goes to another thread by move is that one's.
+class known_thread {
+ public:
+  known_thread() noexcept = default;
+  known_thread(const known_thread&) noexcept {}
+  known_thread& operator=(const known_thread&) noexcept {
+    number_ = 0;
+    return *this;
+  }
+
+  std::int32_t number() noexcept {
+    const auto here = ::pthread_self();
+    if (number_ == 0 || ::pthread_equal(here, of_) == 0) {
+      of_ = here;
+      number_ = static_cast<std::int32_t>(::syscall(SYS_gettid));
+    }
+    return number_;
+  }
+
+ private:
+  pthread_t of_{};
+  std::int32_t number_ = 0;
+};
+
+// As many_claimers, but each producer notes what it claimed, so that others can tell whose a claim
+// is that is open for too long. Who dies between a claim and its note is not known.
+class traced_claimers : public many_claimers {
+ public:
+  struct ticket : many_claimers::ticket {
+    claim_note* note = nullptr;
+    known_thread user;
+  };
+
+  using many_claimers::many_claimers;
+
+  // Fails: closed; unavailable, without memory.
+  errc begin(ticket& mine) noexcept {
+    if (const auto why = many_claimers::begin(mine); why != errc{}) return why;
+    mine.note = notes_.enter();
+    return mine.note == nullptr ? errc::unavailable : errc{};
+  }
+  // Claims that outlive their producer are noted until another one takes its note over.
+  void end(const ticket& mine) noexcept { roster<claim_note>::leave(*mine.note); }
+
+  template <wait::strategy How, class Places>
+  result<range> take(ticket& mine, std::uint64_t n, const Places& slots, const neighbours& around,
+                     wait::deadline until) noexcept {
+    const auto got = many_claimers::take<How>(mine, n, slots, around, until);
+    if (got) mine.note->write(*got, mine.user.number());
+    return got;
+  }
+
+  open_claim holder_of(sequence s) const noexcept {
+    const auto* note = note_of(s);
+    if (note == nullptr) return {s, 0, false};
+    // relaxed: acquired with the note.
+    return {s, note->thread.load(relaxed), note->is_of_the_living()};
+  }
+
+  // Calls skip(position) for all that the dead owner of `s` had claimed with it.
+  template <class Skip>
+  errc release_dead(sequence s, Skip skip) const noexcept {
+    const auto* note = note_of(s);
+    if (note == nullptr) return errc::unavailable;
+    if (note->is_of_the_living()) return errc::locked;
+    // Once more, now that nobody writes it.
+    if (!note->covers(s)) return errc::unavailable;
+    // relaxed: acquired in covers().
+    const range all{note->first.load(relaxed), note->last.load(relaxed)};
+    for (auto each = all.first; each != all.last; ++each) skip(each);
+    return {};
+  }
+
+ private:
+  const claim_note* note_of(sequence s) const noexcept {
+    for (const auto* at = notes_.first(); at != nullptr; at = at->next) {
+      if (at->covers(s)) return at;
+    }
+    return nullptr;
+  }
+
+  roster<claim_note> notes_;
+};
+
+}  // namespace sequencer::detail
