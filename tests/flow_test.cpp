@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -127,7 +128,7 @@ TYPED_TEST(running_flow, WhoFollowsALeaverFollowsWhatItFollowed) {
     const auto a = plan.template add<wait::yield>("tax", taxes(tax));
     const auto b = plan.template add<wait::yield>("sum", sums(sum), {a});
     if (parks) {
-      plan.template add<wait::park>("audit", look, {b});
+      plan.template add<wait::park>("audit", look, std::array{a, b});
     } else {
       plan.template add<wait::yield>("audit", look, {b});
     }
@@ -182,8 +183,8 @@ TYPED_TEST(running_flow, AWholeChainLeaves) {
   graph plan{of};
   const auto a = plan.template add<wait::yield>("first", walks(first));
   const auto b = plan.template add<wait::yield>("second", walks(second), {a});
-  const auto c = plan.template add<wait::yield>("third", walks(third), {a, b});
-  plan.template add<wait::park>("last", walks(last), {c});
+  const auto c = plan.template add<wait::yield>("third", walks(third), std::array{a, b});
+  plan.template add<wait::park>("last", walks(last), std::array{c});
   auto flow = *std::move(plan).start();
   {
     const source running(flow);
@@ -270,6 +271,36 @@ TYPED_TEST(running_flow, LeavesInOrder) {
     EXPECT_LE(third.next, sum.next);
     EXPECT_LE(sum.next, tax.next);
   }
+}
+
+// Barriers that were laid out at compile time hold as others do.
+TYPED_TEST(running_flow, UnrolledBarriersHold) {
+  typename TestFixture::orders of(8);
+  path tax, sum, audit;
+  graph plan{of};
+  const auto a = plan.template add<wait::yield>("tax", taxes(tax));
+  const auto b = plan.template add<wait::yield>("sum", sums(sum), std::array{a});
+  const auto c = plan.template add<wait::park>("other", [](const order&, sequence, bool) noexcept {},
+                                               std::array{a});
+  plan.template add<wait::park>("audit", [&](const order& o, sequence s, bool) noexcept {
+    audit.step(s);
+    if (o.taxed_at != s + 1 || o.summed_at != s + 1) audit.right = false;
+  }, std::array{a, b, c});
+  auto flow = *std::move(plan).start();
+  {
+    const source running(flow);
+    await(audit.seen, 5'000);
+  }
+  EXPECT_TRUE(flow.drain());
+  EXPECT_EQ(audit.next, of.claimed());
+  EXPECT_TRUE(audit.right && sum.right);
+  graph wrong{of};
+  const auto crew = wrong.template add_workers<wait::park>("crew", 2, [](std::size_t) {
+    return [](const order&, sequence, bool) noexcept {};
+  });
+  wrong.template add<wait::park>("late", [](const order&, sequence, bool) noexcept {},
+                                 std::array{crew});
+  EXPECT_NE(std::move(wrong).start().text().find("follows workers"), std::string::npos);
 }
 
 TEST(RunningFlow, SaysWhatIsWrong) {

@@ -1,11 +1,13 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <concepts>
 #include <cstddef>
 #include <cstring>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -58,7 +60,25 @@ class graph {
   stage add(std::string name, Handler handler, std::initializer_list<stage> after = {},
             stage_options how = {}) {
     const auto first = plan().stages.size();
-    place<How>(name, name, std::move(handler), after, how, nullptr);
+    place<How>(name, name, std::move(handler), list(after), how, nullptr);
+    return {mark_, first, first + 1};
+  }
+
+  // The same, with a barrier that is laid out when the program is compiled: behind std::array{a, b}
+  // each of the two gates is looked at, without a loop. They are stages of one thread, not workers.
+  template <wait::strategy How = wait::backoff, std::size_t Count, class Handler>
+    requires(Count > 0 &&
+             (event_handler<Handler, event_type> || batch_handler<Handler, event_type>))
+  stage add(std::string name, Handler handler, const std::array<stage, Count>& after,
+            stage_options how = {}) {
+    const auto first = plan().stages.size();
+    for (const auto& each : after) {
+      if (each.beyond_ - each.first_ != 1) {
+        note("stage '" + name + "' follows workers: name those it follows in a list");
+      }
+    }
+    place<How, detail::unrolled_barrier<Count>>(name, name, std::move(handler), after, how,
+                                                nullptr);
     return {mark_, first, first + 1};
   }
 
@@ -74,8 +94,8 @@ class graph {
     const auto first = plan().stages.size();
     const auto shared = std::make_shared<detail::shared_position>();
     for (std::size_t i = 0; i < workers; ++i) {
-      place<How>(name, name.empty() ? name : name + "/" + std::to_string(i), make(i), after, how,
-                 shared);
+      place<How>(name, name.empty() ? name : name + "/" + std::to_string(i), make(i), list(after),
+                 how, shared);
     }
     return {mark_, first, first + workers};
   }
@@ -103,11 +123,11 @@ class graph {
  private:
   using work = typename flow<Ring>::work;
 
-  template <wait::strategy How, class Handler>
+  template <wait::strategy How, class Barrier = detail::any_barrier, class Handler>
   void place(std::string stage_name, std::string name, Handler handler,
-             std::initializer_list<stage> after, stage_options how,
+             std::span<const stage> after, stage_options how,
              std::shared_ptr<detail::shared_position> shared) {
-    auto made = begun_->template make<How>(std::move(stage_name), std::move(name),
+    auto made = begun_->template make<How, Barrier>(std::move(stage_name), std::move(name),
                                            std::move(handler), how, std::move(shared));
     for (const auto& each : after) {
       if (each.of_.lock() != mark_) {
@@ -120,6 +140,10 @@ class graph {
     }
     if (auto wrong = begun_->fault_of(*made); !wrong.empty()) note(std::move(wrong));
     begun_->stages.push_back(std::move(made));
+  }
+
+  static std::span<const stage> list(std::initializer_list<stage> all) noexcept {
+    return {all.begin(), all.size()};
   }
 
   // The first sentence is the one that is told.

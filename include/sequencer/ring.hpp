@@ -24,7 +24,7 @@
 #include <sequencer/wait.hpp>
 
 namespace sequencer::detail {
-template <class Ring, wait::strategy How, class Handler>
+template <class Ring, wait::strategy How, class Handler, class Barrier>
 class stage_thread;
 template <class Ring>
 struct crew;
@@ -165,7 +165,7 @@ class ring {
   friend class producer;
   friend class poller<ring>;
   friend class detail::reader<ring>;
-  template <class, wait::strategy, class>
+  template <class, wait::strategy, class, class>
   friend class detail::stage_thread;
   friend struct detail::crew<ring>;
   friend class flow<ring>;

@@ -34,7 +34,7 @@ struct crew {
   // Before any of them goes: threads look at the stages that they follow.
   ~crew() { leave(); }
 
-  template <wait::strategy How, class Handler>
+  template <wait::strategy How, class Barrier = any_barrier, class Handler>
   std::unique_ptr<running_stage> make(std::string stage, std::string name, Handler handler,
                                       stage_options how, std::shared_ptr<shared_position> shared) {
     static_assert(event_handler<Handler, event_type> || batch_handler<Handler, event_type>,
@@ -42,7 +42,7 @@ struct crew {
     static_assert(hooks::are_noexcept<Handler, event_type>(), "a handler's hooks are noexcept");
     static_assert(is_noexcept<Handler>(),
                   "a stage's handler is noexcept: wrap one that throws in guarded()");
-    return std::make_unique<stage_thread<Ring, How, Handler>>(
+    return std::make_unique<stage_thread<Ring, How, Handler, Barrier>>(
         std::move(stage), std::move(name), how, of, std::move(handler), std::move(shared));
   }
 

@@ -9,105 +9,19 @@
 #include <string>
 #include <type_traits>
 #include <utility>
-#include <vector>
 
 #include <sequencer/cache_line.hpp>
 #include <sequencer/detail/atomic.hpp>
 #include <sequencer/detail/claiming.hpp>
 #include <sequencer/detail/gates.hpp>
 #include <sequencer/detail/reader.hpp>
-#include <sequencer/detail/worker_thread.hpp>
+#include <sequencer/detail/running_stage.hpp>
 #include <sequencer/result.hpp>
 #include <sequencer/sequence.hpp>
 #include <sequencer/stage.hpp>
 #include <sequencer/wait.hpp>
 
 namespace sequencer::detail {
-
-// A stage that has its place in the ring, and may have its thread.
-class running_stage {
- public:
-  // `name`: of its thread; `stage`: of what it is, or is a worker of.
-  running_stage(std::string stage, std::string name, stage_options how)
-      : stage_(std::move(stage)), name_(std::move(name)), how_(how) {}
-  running_stage(const running_stage&) = delete;
-  running_stage& operator=(const running_stage&) = delete;
-  virtual ~running_stage() = default;
-
-  // Begins to hold producers back.
-  virtual errc enter() = 0;
-  virtual gate& place() noexcept = 0;
-  // Of one that ended: what it handled, or took, is below.
-  virtual sequence reached() const noexcept = 0;
-
-  // `finished` is woken at its end.
-  int start(wait::park& finished) {
-    finished_ = &finished;
-    return thread_.start(name_, how_.cpu, [](void* self) {
-      auto& mine = *static_cast<running_stage*>(self);
-      mine.run();
-      mine.finish();
-    }, this);
-  }
-  void join() noexcept { thread_.join(); }
-  bool ended() const noexcept {
-    // order: stage-end-seen <- stage-ended: all its handler did
-    return ended_.load(acquire);
-  }
-
-  // Asks it to end after its batch and to hold nobody back any more: those that follow it follow
-  // those that it follows. Where they all shall leave, followers are asked first.
-  void ask_to_leave() noexcept {
-    // order: leave-asked -> leave-heard: that its followers were asked
-    leaving_.store(true, release);
-  }
-
-  // The last one of those that a stage follows; who left stands for those he followed.
-  struct limit {
-    sequence at = gate::open;  // this, where nobody holds it back
-    gate* of = nullptr;
-  };
-  limit followed() noexcept {
-    limit last;
-    for (auto* each : after) {
-      auto& place = each->place();
-      // order: gate-seen <- gate-moved: the reads and writes of the events below
-      const auto at = place.position.load(acquire);
-      const auto here = at == gate::open ? each->followed() : limit{at, &place};
-      if (here.at < last.at) last = here;
-    }
-    return last;
-  }
-
-  const std::string& stage() const noexcept { return stage_; }
-  const std::string& name() const noexcept { return name_; }
-  const stage_options& options() const noexcept { return how_; }
-
-  std::vector<running_stage*> after;  // those it follows; constant once it runs
-
- protected:
-  virtual void run() noexcept = 0;
-
-  bool leaving() const noexcept {
-    // order: leave-heard <- leave-asked: that its followers were asked
-    return leaving_.load(acquire);
-  }
-
- private:
-  void finish() noexcept {
-    // order: stage-ended -> stage-end-seen: all its handler did
-    ended_.store(true, release);
-    finished_->wake();
-  }
-
-  std::string stage_;
-  std::string name_;
-  stage_options how_;
-  atomic<bool> ended_{false};
-  atomic<bool> leaving_{false};
-  wait::park* finished_ = nullptr;
-  worker_thread thread_;
-};
 
 // The next position that none of a stage's workers has taken.
 //
@@ -120,7 +34,7 @@ struct alignas(interference_size) shared_position {
   atomic<sequence> next{0};
 };
 
-template <class Ring, wait::strategy How, class Handler>
+template <class Ring, wait::strategy How, class Handler, class Barrier>
 class stage_thread final : public running_stage {
   using event_type = typename Ring::event_type;
   static constexpr bool takes_batches = batch_handler<Handler, event_type>;
@@ -141,7 +55,8 @@ class stage_thread final : public running_stage {
       : running_stage(std::move(stage), std::move(name), how),
         of_(of),
         handler_(std::move(handler)),
-        shared_(std::move(shared)) {}
+        shared_(std::move(shared)),
+        barrier_(*this) {}
 
   errc enter() override {
     auto in = of_.enter();
@@ -166,6 +81,7 @@ class stage_thread final : public running_stage {
   };
 
   void run() noexcept override {
+    barrier_.prepare();
     in_->place().enter();  // for good: the hooks are its handler's too
     if constexpr (hooks::start<Handler>) handler_.on_start(name());
     for (;;) {
@@ -212,7 +128,7 @@ class stage_thread final : public running_stage {
   // In this order: where all leave, an open gate is no leave to go on.
   polled look() noexcept {
     if (shared_ && !is_over()) follow_the_others();
-    bound_ = followed().at;
+    bound_ = barrier_.bound();
     if (leaving()) [[unlikely]] return polled::closed;
     return bound_ == gate::open ? in_->state() : in_->state_up_to(bound_);
   }
@@ -362,6 +278,7 @@ class stage_thread final : public running_stage {
   std::optional<reader<Ring>> in_;
   Handler handler_;
   std::shared_ptr<shared_position> shared_;
+  Barrier barrier_;
   sequence bound_ = 0;  // those that this one follows have handled what is below, at the last look
 };
 

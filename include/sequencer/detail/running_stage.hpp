@@ -1,0 +1,144 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <sequencer/detail/atomic.hpp>
+#include <sequencer/detail/gates.hpp>
+#include <sequencer/detail/worker_thread.hpp>
+#include <sequencer/result.hpp>
+#include <sequencer/sequence.hpp>
+#include <sequencer/stage.hpp>
+#include <sequencer/wait.hpp>
+
+namespace sequencer::detail {
+
+// A stage that has its place in the ring, and may have its thread.
+class running_stage {
+ public:
+  // `name`: of its thread; `stage`: of what it is, or is a worker of.
+  running_stage(std::string stage, std::string name, stage_options how)
+      : stage_(std::move(stage)), name_(std::move(name)), how_(how) {}
+  running_stage(const running_stage&) = delete;
+  running_stage& operator=(const running_stage&) = delete;
+  virtual ~running_stage() = default;
+
+  // Begins to hold producers back.
+  virtual errc enter() = 0;
+  virtual gate& place() noexcept = 0;
+  // Of one that ended: what it handled, or took, is below.
+  virtual sequence reached() const noexcept = 0;
+
+  // `finished` is woken at its end.
+  int start(wait::park& finished) {
+    finished_ = &finished;
+    return thread_.start(name_, how_.cpu, [](void* self) {
+      auto& mine = *static_cast<running_stage*>(self);
+      mine.run();
+      mine.finish();
+    }, this);
+  }
+  void join() noexcept { thread_.join(); }
+  bool ended() const noexcept {
+    // order: stage-end-seen <- stage-ended: all its handler did
+    return ended_.load(acquire);
+  }
+
+  // Asks it to end after its batch and to hold nobody back any more: those that follow it follow
+  // those that it follows. Where they all shall leave, followers are asked first.
+  void ask_to_leave() noexcept {
+    // order: leave-asked -> leave-heard: that its followers were asked
+    leaving_.store(true, release);
+  }
+
+  // The last one of those that a stage follows; who left stands for those he followed.
+  struct limit {
+    sequence at = gate::open;  // this, where nobody holds it back
+    gate* of = nullptr;
+  };
+  limit followed() noexcept {
+    limit last;
+    for (auto* each : after) {
+      auto& place = each->place();
+      // order: gate-seen <- gate-moved: the reads and writes of the events below
+      const auto at = place.position.load(acquire);
+      const auto here = at == gate::open ? each->followed() : limit{at, &place};
+      if (here.at < last.at) last = here;
+    }
+    return last;
+  }
+
+  const std::string& stage() const noexcept { return stage_; }
+  const std::string& name() const noexcept { return name_; }
+  const stage_options& options() const noexcept { return how_; }
+
+  std::vector<running_stage*> after;  // those it follows; constant once it runs
+
+ protected:
+  virtual void run() noexcept = 0;
+
+  bool leaving() const noexcept {
+    // order: leave-heard <- leave-asked: that its followers were asked
+    return leaving_.load(acquire);
+  }
+
+ private:
+  void finish() noexcept {
+    // order: stage-ended -> stage-end-seen: all its handler did
+    ended_.store(true, release);
+    finished_->wake();
+  }
+
+  std::string stage_;
+  std::string name_;
+  stage_options how_;
+  atomic<bool> ended_{false};
+  atomic<bool> leaving_{false};
+  wait::park* finished_ = nullptr;
+  worker_thread thread_;
+};
+
+// The barrier of a stage that follows any number of others.
+class any_barrier {
+ public:
+  explicit any_barrier(running_stage& of) noexcept : of_(of) {}
+  void prepare() noexcept {}
+  sequence bound() noexcept { return of_.followed().at; }
+
+ private:
+  running_stage& of_;
+};
+
+// The barrier of one that follows so many, known when the program is compiled: each of their gates
+// is looked at in place. Once one of them has left it is as any other.
+template <std::size_t Count>
+class unrolled_barrier {
+ public:
+  explicit unrolled_barrier(running_stage& of) noexcept : of_(of) {}
+
+  // When those that are followed have their places, and before the first bound().
+  void prepare() noexcept {
+    std::transform(of_.after.begin(), of_.after.end(), gates_.begin(),
+                   [](running_stage* each) { return &each->place(); });
+  }
+
+  sequence bound() noexcept {
+    return [&]<std::size_t... I>(std::index_sequence<I...>) {
+      // order: gate-seen <- gate-moved: the reads and writes of the events below
+      const std::array at{gates_[I]->position.load(acquire)...};
+      if (((at[I] == gate::open) || ...)) [[unlikely]] return of_.followed().at;
+      return std::min({at[I]...});
+    }(std::make_index_sequence<Count>());
+  }
+
+ private:
+  running_stage& of_;
+  std::array<gate*, Count> gates_{};
+};
+
+}  // namespace sequencer::detail
