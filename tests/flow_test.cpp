@@ -280,8 +280,8 @@ TYPED_TEST(running_flow, UnrolledBarriersHold) {
   graph plan{of};
   const auto a = plan.template add<wait::yield>("tax", taxes(tax));
   const auto b = plan.template add<wait::yield>("sum", sums(sum), std::array{a});
-  const auto c = plan.template add<wait::park>("other", [](const order&, sequence, bool) noexcept {},
-                                               std::array{a});
+  const auto nothing = [](const order&, sequence, bool) noexcept {};
+  const auto c = plan.template add<wait::park>("other", nothing, std::array{a});
   plan.template add<wait::park>("audit", [&](const order& o, sequence s, bool) noexcept {
     audit.step(s);
     if (o.taxed_at != s + 1 || o.summed_at != s + 1) audit.right = false;
@@ -295,11 +295,10 @@ TYPED_TEST(running_flow, UnrolledBarriersHold) {
   EXPECT_EQ(audit.next, of.claimed());
   EXPECT_TRUE(audit.right && sum.right);
   graph wrong{of};
-  const auto crew = wrong.template add_workers<wait::park>("crew", 2, [](std::size_t) {
-    return [](const order&, sequence, bool) noexcept {};
+  const auto crew = wrong.template add_workers<wait::park>("crew", 2, [&](std::size_t) {
+    return nothing;
   });
-  wrong.template add<wait::park>("late", [](const order&, sequence, bool) noexcept {},
-                                 std::array{crew});
+  wrong.template add<wait::park>("late", nothing, std::array{crew});
   EXPECT_NE(std::move(wrong).start().text().find("follows workers"), std::string::npos);
 }
 
