@@ -54,6 +54,10 @@ class worker_thread {
     running_ = false;
   }
 
+  bool running() const noexcept { return running_; }
+  // In a forked child there is no thread to join.
+  void abandon() noexcept { running_ = false; }
+
  private:
   static int pin(pthread_attr_t& attributes, int cpu) noexcept {
     if (cpu >= CPU_SETSIZE) return EINVAL;
