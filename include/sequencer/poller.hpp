@@ -72,6 +72,8 @@ class poller {
  private:
   template <class, class, std::size_t>
   friend class ring;
+  template <class...>
+  friend class fan_in;
   explicit poller(detail::reader<Ring> in) noexcept : in_(std::move(in)) {}
 
   template <class Handler>

@@ -122,7 +122,7 @@ class sleeper {
  private:
   Event* event_;
   std::uint64_t entered_ = cpu::ticks();
-  typename Event::ticket ticket_ = 0;
+  typename Event::ticket ticket_{};
   bool listening_ = false;
 };
 

@@ -4,6 +4,7 @@
 #include <sequencer/cache_line.hpp>
 #include <sequencer/detail/asymmetric_fence.hpp>
 #include <sequencer/detail/event.hpp>
+#include <sequencer/detail/futex.hpp>
 
 namespace sequencer::detail {
 
@@ -20,10 +21,14 @@ class alignas(interference_size) bell {
 
   // As event::listen(). Costs the fence of every running thread, so only before a sleep.
   ticket listen() noexcept {
-    const auto heard = event_.listen();
-    // A ticket of long ago does not sleep.
-    return asymmetric_fence::heavy() ? heard : heard - long_ago;
+    const auto heard = announce();
+    return asymmetric_fence::heavy() ? heard : stale(heard);
   }
+  // listen() without its fence, for who listens at several bells: see bells.hpp.
+  ticket announce() noexcept { return event_.listen(); }
+  // A ticket of long ago does not sleep.
+  static ticket stale(ticket heard) noexcept { return heard - long_ago; }
+  quiet_word quiet(ticket heard) noexcept { return event_.quiet(heard); }
 
   void sleep(ticket heard, time_point until) noexcept { event_.sleep(heard, until); }
 

@@ -70,15 +70,15 @@ struct alignas(interference_size) neighbours {
 };
 
 // How a waiter of a ring waits: as its strategy says, except that who parks sleeps at the ring's
-// own bell.
-template <wait::strategy How>
+// own bell, or at those of several rings (see bells.hpp).
+template <wait::strategy How, class Bell = bell>
 class at_bell {
   static_assert(std::is_same_v<How, wait::spin> || std::is_same_v<How, wait::yield> ||
                     std::is_same_v<How, wait::backoff>,
                 "a ring wakes who parks and nobody else: spin, yield, backoff, park, or a hybrid");
 
  public:
-  explicit at_bell(bell&) noexcept {}
+  explicit at_bell(Bell&) noexcept {}
   auto enter() noexcept { return how_.enter(); }
   void wake() noexcept {}
 
@@ -86,26 +86,26 @@ class at_bell {
   How how_;
 };
 
-template <>
-class at_bell<wait::park> {
+template <class Bell>
+class at_bell<wait::park, Bell> {
  public:
-  explicit at_bell(bell& at) noexcept : bell_(at) {}
-  auto enter() noexcept { return wait::sleeper<bell>(bell_); }
+  explicit at_bell(Bell& at) noexcept : bell_(at) {}
+  auto enter() noexcept { return wait::sleeper<Bell>(bell_); }
   void wake() noexcept { bell_.ring(); }
 
  private:
-  bell& bell_;
+  Bell& bell_;
 };
 
-template <std::uint64_t Ticks, wait::strategy Then>
-class at_bell<wait::hybrid<Ticks, Then>> {
+template <std::uint64_t Ticks, wait::strategy Then, class Bell>
+class at_bell<wait::hybrid<Ticks, Then>, Bell> {
  public:
-  explicit at_bell(bell& at) noexcept : then_(at) {}
+  explicit at_bell(Bell& at) noexcept : then_(at) {}
   auto enter() noexcept { return wait::spinner<Ticks, decltype(then_.enter())>(then_.enter()); }
   void wake() noexcept { then_.wake(); }
 
  private:
-  at_bell<Then> then_;
+  at_bell<Then, Bell> then_;
 };
 
 // The answer of a wait for room.

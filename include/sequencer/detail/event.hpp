@@ -32,6 +32,9 @@ class event {
   // Sleeps until a notify that follows listen(), or until `until`; may return early.
   void sleep(ticket heard, time_point until) noexcept { futex_wait(word_, heard, until); }
 
+  // What sleep() would sleep at, for who sleeps at several events.
+  quiet_word quiet(ticket heard) noexcept { return {&word_, heard}; }
+
   // Whether notify_all() would make a system call. Says the truth only to who has a fence between
   // what he set and this; see bell.hpp.
   bool may_have_sleepers() const noexcept {

@@ -38,4 +38,27 @@ inline void futex_wake_all(atomic<std::uint32_t>& word) noexcept {
   word.sleepers().unpark_all(checker, rl::debug_info("wake", __FILE__, __LINE__));
 }
 
+struct quiet_word {
+  atomic<std::uint32_t>* at;
+  std::uint32_t expected;
+};
+
+// It compares and queues one word after the other, and a wake between two of them ends the sleep:
+// as if it did all in one step.
+template <std::size_t Count>
+bool futex_wait_any(const std::array<quiet_word, Count>& words, time_point until) noexcept {
+  auto& checker = rl::ctx();
+  checker.sched();
+  rl::waitset<most_threads>* beds[Count];
+  for (std::size_t i = 0; i != Count; ++i) {
+    if (words[i].at->newest() != words[i].expected) return true;
+    beds[i] = &words[i].at->sleepers();
+  }
+  const auto why = rl::waitset<most_threads>::park_current(
+      checker, beds, nullptr, Count, false, until != never, false,
+      rl::debug_info("sleep at any", __FILE__, __LINE__));
+  if (why == rl::unpark_reason_timeout) passed = true;
+  return true;
+}
+
 }  // namespace sequencer::detail
