@@ -19,7 +19,8 @@ class EveryStrategy : public testing::Test {
 };
 
 using strategies = testing::Types<wait::spin, wait::yield, wait::backoff, wait::park,
-                                  wait::hybrid<20'000>, wait::hybrid<1'000, wait::yield>>;
+                                  wait::monitor, wait::hybrid<20'000>,
+                                  wait::hybrid<1'000, wait::yield>>;
 TYPED_TEST_SUITE(EveryStrategy, strategies);
 
 constexpr auto no = [] { return false; };

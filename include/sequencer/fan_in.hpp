@@ -61,7 +61,7 @@ class fan_in {
   template <wait::strategy How = wait::backoff>
   polled await(wait::deadline until = wait::never) noexcept {
     detail::bells all(published());
-    detail::at_bell<How, detail::bells<count>> pace(all);
+    auto pace = detail::waiting_at<How>(all);
     auto found = polled::idle;
     const auto ready = [&] {
       found = state();

@@ -46,7 +46,7 @@ class poller {
   // passed first.
   template <wait::strategy How = wait::backoff>
   polled await(wait::deadline until = wait::never) noexcept {
-    detail::at_bell<How> pace(in_.of().published_);
+    auto pace = detail::waiting_at<How>(in_.published(), [this] { return in_.line(); });
     auto found = polled::idle;
     const auto ready = [&] {
       found = in_.state();

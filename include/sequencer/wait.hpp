@@ -8,9 +8,11 @@
 #include <concepts>
 #include <cstdint>
 #include <ctime>
+#include <utility>
 
 #include <sequencer/cpu.hpp>
 #include <sequencer/detail/event.hpp>
+#include <sequencer/line_monitor.hpp>
 
 // How a thread spends its time while it cannot go on. There is one loop, await(); a strategy only
 // says what one idle step is and how a waiter is woken. Deadlines and stopping belong to the loop.
@@ -137,6 +139,48 @@ class park {
   detail::event event_;
 };
 
+// For who waits for no line in particular.
+struct no_line {
+  const void* operator()() const noexcept { return nullptr; }
+};
+
+// The idle steps of who waits for a cache line to be written: arms the monitor, and rests only when
+// another look has found nothing. line() names the line, which may be another one at each step;
+// without one, and where the processor has no monitor, they are those of `spin`.
+template <class Monitor, class Line>
+class watcher {
+ public:
+  // About 20 us: what is not written to that line, such as an end, is seen as late as that.
+  static constexpr std::uint32_t longest_rest = 50'000;
+
+  explicit watcher(Line line) noexcept : line_(line) {}
+
+  void step(deadline) noexcept {
+    const void* const here = Monitor::exists() ? line_() : nullptr;
+    const void* const armed = std::exchange(armed_, nullptr);
+    if (here == nullptr) return cpu::relax();
+    if (here == armed) return Monitor::rest(longest_rest);
+    Monitor::arm(here);
+    armed_ = here;
+  }
+
+ private:
+  Line line_;
+  const void* armed_ = nullptr;
+};
+
+// Rests the core on the line that the waiter of a ring waits for, with umwait or mwaitx: a sibling
+// hardware thread has the core meanwhile, and less power is used than in `spin`. Elsewhere, and
+// where the processor has neither, it is `spin`. `Monitor` is cpu::line_monitor, or a test's.
+template <class Monitor>
+class watch {
+ public:
+  using waiter = watcher<Monitor, no_line>;
+  waiter enter() noexcept { return waiter({}); }
+  void wake() noexcept {}
+};
+using monitor = watch<cpu::line_monitor>;
+
 // The idle steps of who spins for so many ticks first, and then waits as `Then` does.
 template <std::uint64_t Ticks, class Then>
 class spinner {
@@ -167,6 +211,7 @@ class hybrid {
 
 static_assert(strategy<hybrid<100'000>> && strategy<hybrid<100'000, yield>>);
 static_assert(strategy<spin> && strategy<yield> && strategy<backoff> && strategy<park>);
+static_assert(strategy<monitor>);
 
 // Waits until ready() holds.
 // Threads: any number on one strategy object. Progress: blocking, by the strategy's means.

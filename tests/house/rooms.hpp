@@ -25,6 +25,7 @@ inline constexpr room rooms[] = {
     {"include/sequencer/detail/private_arena.hpp", 0, 0},
     {"include/sequencer/detail/thread_tag.hpp", 0, 0},
     {"include/sequencer/result.hpp", 0, 1},
+    {"include/sequencer/line_monitor.hpp", 0, 1},
     {"include/sequencer/detail/futex.hpp", 0, 1},
     {"include/sequencer/detail/asymmetric_fence.hpp", 0, 1},
     {"include/sequencer/or_throw.hpp", 0, 2},

@@ -335,6 +335,34 @@ struct joins_a_parked_one : rl::test_suite<joins_a_parked_one<Producers>, 2> {
   }
 };
 
+struct watching {
+  static bool exists() noexcept { return true; }
+  static void arm(const void*) noexcept {}
+  static void rest(std::uint32_t) noexcept { cpu::relax(); }
+};
+
+// A producer that watches the consumer which is furthest behind walks over the gates while one
+// enters.
+template <class Producers>
+struct joins_a_watcher : rl::test_suite<joins_a_watcher<Producers>, 2> {
+  ring<watched, Producers> of{1};
+  std::optional<reader<Producers>> behind{std::in_place, of};
+
+  void thread(unsigned index) {
+    if (index == 0) {
+      auto out = *of.template make_producer<wait::watch<watching>>();
+      for (int i = 0; i != 2; ++i) out.publish([&](watched& event) { event.value = i; });
+      return;
+    }
+    {
+      reader<Producers> guest(of);
+      guest.look();
+    }
+    behind->look();
+    behind.reset();
+  }
+};
+
 // A newcomer stands where another producer found everything settled; who goes by its gate alone
 // must not write before what was settled there.
 struct vouches : rl::test_suite<vouches, 3> {
@@ -396,6 +424,10 @@ int main(int count, char** words) {
   program.run<join_together>("join_together", {.runs = 20'000, .bound = 2});
   program.run<share_a_gate>("share_a_gate", {.runs = 20'000, .bound = 1, .full_bound = 2});
   program.run<runs_out>("runs_out", {.runs = 20'000, .bound = 1, .full_bound = 2});
+  program.run<joins_a_watcher<producers::one>>("joins_a_watcher_one",
+                                               {.runs = 20'000, .bound = 1, .full_bound = 2});
+  program.run<joins_a_watcher<producers::many>>("joins_a_watcher_many",
+                                                {.runs = 20'000, .bound = 1, .full_bound = 2});
   // From here on somebody sleeps, or closes the ring of one producer.
   detail::asymmetric_fence::fences = true;
   program.run<hands_over>("hands_over", {.runs = 20'000, .bound = 1, .full_bound = 2});

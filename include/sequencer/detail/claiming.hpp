@@ -49,6 +49,11 @@ struct alignas(interference_size) neighbours {
     return std::min<sequence>(consumers.scan(stamps), beyond_ring - capacity) + capacity;
   }
 
+  // What is written when the consumer that is furthest behind goes on.
+  auto laggard_line() const noexcept {
+    return [of = &consumers] { return of->laggard_line(); };
+  }
+
   // Before a wait: whoever makes room may sleep over what a run has published so far. The notice
   // that this uses up may have been for who settles a claim next.
   void wake_consumers() const noexcept {
@@ -70,15 +75,17 @@ struct alignas(interference_size) neighbours {
 };
 
 // How a waiter of a ring waits: as its strategy says, except that who parks sleeps at the ring's
-// own bell, or at those of several rings (see bells.hpp).
-template <wait::strategy How, class Bell = bell>
+// own bell, or at those of several rings (see bells.hpp), and who watches is told the line that
+// will be written when he may go on.
+template <wait::strategy How, class Bell, class Line>
 class at_bell {
   static_assert(std::is_same_v<How, wait::spin> || std::is_same_v<How, wait::yield> ||
                     std::is_same_v<How, wait::backoff>,
-                "a ring wakes who parks and nobody else: spin, yield, backoff, park, or a hybrid");
+                "a ring wakes who parks and nobody else: spin, yield, backoff, monitor, park, or a "
+                "hybrid");
 
  public:
-  explicit at_bell(Bell&) noexcept {}
+  at_bell(Bell&, Line) noexcept {}
   auto enter() noexcept { return how_.enter(); }
   void wake() noexcept {}
 
@@ -86,10 +93,10 @@ class at_bell {
   How how_;
 };
 
-template <class Bell>
-class at_bell<wait::park, Bell> {
+template <class Bell, class Line>
+class at_bell<wait::park, Bell, Line> {
  public:
-  explicit at_bell(Bell& at) noexcept : bell_(at) {}
+  at_bell(Bell& at, Line) noexcept : bell_(at) {}
   auto enter() noexcept { return wait::sleeper<Bell>(bell_); }
   void wake() noexcept { bell_.ring(); }
 
@@ -97,16 +104,32 @@ class at_bell<wait::park, Bell> {
   Bell& bell_;
 };
 
-template <std::uint64_t Ticks, wait::strategy Then, class Bell>
-class at_bell<wait::hybrid<Ticks, Then>, Bell> {
+template <class Monitor, class Bell, class Line>
+class at_bell<wait::watch<Monitor>, Bell, Line> {
  public:
-  explicit at_bell(Bell& at) noexcept : then_(at) {}
+  at_bell(Bell&, Line line) noexcept : line_(line) {}
+  auto enter() noexcept { return wait::watcher<Monitor, Line>(line_); }
+  void wake() noexcept {}
+
+ private:
+  Line line_;
+};
+
+template <std::uint64_t Ticks, wait::strategy Then, class Bell, class Line>
+class at_bell<wait::hybrid<Ticks, Then>, Bell, Line> {
+ public:
+  at_bell(Bell& at, Line line) noexcept : then_(at, line) {}
   auto enter() noexcept { return wait::spinner<Ticks, decltype(then_.enter())>(then_.enter()); }
   void wake() noexcept { then_.wake(); }
 
  private:
-  at_bell<Then, Bell> then_;
+  at_bell<Then, Bell, Line> then_;
 };
+
+template <wait::strategy How, class Bell, class Line = wait::no_line>
+at_bell<How, Bell, Line> waiting_at(Bell& rung, Line line = {}) noexcept {
+  return {rung, line};
+}
 
 // The answer of a wait for room.
 struct room {

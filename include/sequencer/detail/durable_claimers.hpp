@@ -138,7 +138,7 @@ class durable_claimers {
     };
     if (until == wait::never) around.refuse_to_wait_for_oneself((numbers_.word() & top) + n);
     around.found_full();
-    at_bell<How> pace(around.freed);
+    auto pace = waiting_at<How>(around.freed, around.laggard_line());
     switch (wait::await(pace, ready, [&] { return end_.halted(); }, until)) {
       case wait::outcome::ready: return {};
       case wait::outcome::stopped: return errc::closed;

@@ -127,6 +127,19 @@ class gates {
     return false;
   }
 
+  // The line of the consumer that is furthest behind; nullptr where there is none.
+  const void* laggard_line() const noexcept {
+    const gate* last = nullptr;
+    auto least = gate::open;
+    for (const auto* at = all_.first(); at != nullptr; at = at->next) {
+      // relaxed: which line is watched; the look that follows decides.
+      const auto here = at->position.load(relaxed);
+      if (here < least) last = at;
+      least = std::min(least, here);
+    }
+    return last;
+  }
+
   // Wakes whoever follows a consumer.
   void ring() noexcept {
     for (auto* at = all_.first(); at != nullptr; at = at->next) at->moved.ring();

@@ -120,7 +120,7 @@ class many_claimers {
     if (ready()) return {errc{}, limit};
     around.refuse_to_wait_for_oneself(last);
     around.found_full();
-    at_bell<How> pace(around.freed);
+    auto pace = waiting_at<How>(around.freed, around.laggard_line());
     const auto how = wait::await(pace, ready, [&] { return end_.halted(); });
     return {how == wait::outcome::ready ? errc{} : errc::closed, limit};
   }
@@ -146,7 +146,7 @@ class many_claimers {
     auto how = wait::outcome::ready;
     if (!ready()) {
       around.found_full();
-      at_bell<How> pace(around.freed);
+      auto pace = waiting_at<How>(around.freed, around.laggard_line());
       how = wait::await(pace, ready, [&] { return end_.halted(); }, until);
     }
     if (how == wait::outcome::ready) {

@@ -180,7 +180,7 @@ class one_claimer {
     if (ready()) return {errc{}, limit};
     if (until == wait::never) around.refuse_to_wait_for_oneself(next + n);
     around.found_full();
-    at_bell<How> pace(around.freed);
+    auto pace = waiting_at<How>(around.freed, around.laggard_line());
     switch (wait::await(pace, ready, [&] { return closed(); }, until)) {
       case wait::outcome::ready: return {errc{}, limit};
       case wait::outcome::stopped: return {refuse(next), limit};

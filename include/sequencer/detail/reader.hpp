@@ -99,6 +99,8 @@ class reader {
     return of_->claims_.ended_at(next_) ? polled::closed : polled::idle;
   }
 
+  // What publishing the next position writes.
+  const void* line() const noexcept { return &of_->slots_[next_].word; }
   bell& published() const noexcept { return of_->published_; }
   bell& freed() const noexcept { return of_->freed_; }
   sequencer::places<event_type> places() const noexcept { return of_->slots_.places(); }

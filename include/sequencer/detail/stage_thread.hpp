@@ -118,11 +118,17 @@ class stage_thread final : public running_stage {
   // to be waited for.
   wait::outcome wait_once(wait::deadline until) noexcept {
     auto* held_by = followed().of;
-    at_bell<How> pace(held_by == nullptr ? in_->published() : held_by->moved);
+    auto pace = waiting_at<How>(held_by == nullptr ? in_->published() : held_by->moved,
+                                [this, held_by] { return line_of(held_by); });
     const auto ready = [&] {
       return look() != polled::idle || (held_by != nullptr && position_of(*held_by) > next());
     };
     return wait::await(pace, ready, [] { return false; }, until);
+  }
+
+  // What is written when this stage may go on.
+  const void* line_of(const gate* held_by) const noexcept {
+    return held_by == nullptr ? in_->line() : held_by;
   }
 
   // In this order: where all leave, an open gate is no leave to go on.
