@@ -1,4 +1,5 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include <sequencer/fan_in.hpp>
 #include <sequencer/ring.hpp>
 
 #include <gtest/gtest.h>
@@ -149,6 +150,41 @@ struct passing {
   bool run() { return pass_many<Producers, How>(of, *out, *in) > 0; }
 };
 
+// A consumer of two rings, until something is there.
+struct passing_two {
+  ring<quote> left{8};
+  ring<quote, producers::many> right{64};
+  std::optional<fan_in<poller<ring<quote>>, poller<ring<quote, producers::many>>>> both;
+  std::optional<producer<ring<quote>, wait::park>> left_out;
+  std::optional<producer<ring<quote, producers::many>, wait::park>> right_out;
+
+  void prepare() {
+    both.emplace(*left.join(), *right.join());
+    left_out.emplace(*left.make_producer<wait::park>());
+    right_out.emplace(*right.make_producer<wait::park>());
+  }
+  bool run() {
+    std::uint64_t seen = 0;
+    for (std::uint64_t i = 0; i < 200; ++i) {
+      static_cast<void>(left_out->publish([&](quote& q) { q.price = i; }));
+      static_cast<void>(right_out->publish([&](quote& q) { q.price = i; }));
+      if (both->await<wait::park>() != polled::batch) return false;
+      both->poll([&](const quote&, sequence, bool) { ++seen; });
+      both->poll([&](const quote&, sequence, bool) { ++seen; });
+      static_cast<void>(both->await<wait::monitor>(wait::at_once));
+    }
+    return seen == 400;
+  }
+};
+
+TEST(RingCosts, NoAllocationByAConsumerOfTwo) {
+  passing_two work;
+  work.prepare();
+  const auto before = allocations.load();
+  EXPECT_TRUE(work.run());
+  EXPECT_EQ(allocations.load(), before);
+}
+
 struct sleeping {
   void prepare() {}
   bool run() {
@@ -178,6 +214,7 @@ TEST(RingCosts, NoSystemCall) {
   EXPECT_EQ((outcome_of<passing<producers::one, wait::park>>()), 0);
   EXPECT_EQ((outcome_of<passing<producers::many, wait::backoff>>()), 0);
   EXPECT_EQ((outcome_of<passing<producers::many, wait::park>>()), 0);
+  EXPECT_EQ(outcome_of<passing_two>(), 0);
   EXPECT_EQ(outcome_of<sleeping>(), -SIGSYS) << "the guard against calls must bite";
 }
 

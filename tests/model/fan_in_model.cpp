@@ -12,13 +12,16 @@ struct watched {
   model::plain<int> value{-1};
 };
 
+template <class Left, class Right>
+using two_of = fan_in<poller<ring<watched, Left>>, poller<ring<watched, Right>>>;
+
 // One consumer parks at the bells of two rings, whose producers are on threads of their own: nobody
 // sleeps through an event or an end of either.
 template <class Left, class Right>
 struct parks_at_two : rl::test_suite<parks_at_two<Left, Right>, 3> {
   ring<watched, Left> left{2};
   ring<watched, Right> right{2};
-  fan_in<poller<ring<watched, Left>>, poller<ring<watched, Right>>> both{*left.join(), *right.join()};
+  two_of<Left, Right> both{*left.join(), *right.join()};
 
   template <class Ring>
   static void feed(Ring& of) {
@@ -48,7 +51,7 @@ template <class Left, class Right>
 struct hears_either : rl::test_suite<hears_either<Left, Right>, 3> {
   ring<watched, Left> left{1};
   ring<watched, Right> right{1};
-  fan_in<poller<ring<watched, Left>>, poller<ring<watched, Right>>> both{*left.join(), *right.join()};
+  two_of<Left, Right> both{*left.join(), *right.join()};
   producer<ring<watched, Left>, wait::backoff> left_out{*left.make_producer()};
   producer<ring<watched, Right>, wait::backoff> right_out{*right.make_producer()};
 
@@ -72,7 +75,7 @@ struct hears_the_ends : rl::test_suite<hears_the_ends, 2> {
   using one = producers::one;
   ring<watched, one> left{1};
   ring<watched, one> right{1};
-  fan_in<poller<ring<watched, one>>, poller<ring<watched, one>>> both{*left.join(), *right.join()};
+  two_of<one, one> both{*left.join(), *right.join()};
 
   void thread(unsigned index) {
     if (index == 0) {
