@@ -95,13 +95,13 @@ int main(int count, char** words) {
   using producers::many;
   using producers::one;
   program.run<hears_either<one, one>>("hears_either_of_one",
-                                      {.runs = 20'000, .bound = 2, .full_bound = 2});
+                                      {.runs = 20'000, .bound = 1, .full_bound = 2});
   program.run<hears_either<one, many>>("hears_one_and_many",
                                        {.runs = 20'000, .bound = 1, .full_bound = 2});
-  program.run<hears_the_ends>("hears_the_ends", {.runs = 20'000, .bound = 2, .full_bound = 3});
+  program.run<hears_the_ends>("hears_the_ends", {.runs = 20'000, .bound = 1, .full_bound = 3});
   program.run<parks_at_two<one, one>>("parks_at_two_of_one",
-                                      {.runs = 20'000, .bound = 1, .full_bound = 2});
+                                      {.runs = 60'000, .bound = 0, .full_bound = 2});
   program.run<parks_at_two<one, many>>("parks_at_one_and_many",
-                                       {.runs = 20'000, .bound = 1, .full_bound = 2});
+                                       {.runs = 60'000, .bound = 0, .full_bound = 2});
   return program.verdict();
 }

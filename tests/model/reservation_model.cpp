@@ -1,6 +1,8 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #include <sequencer/detail/reservation.hpp>
 
+#include <utility>
+
 #include "model.hpp"
 
 namespace {
@@ -141,6 +143,63 @@ struct callers_and_keeper
   void after() {
     at.require_dense();
     model::require(at.count == Callers * Takes, "a call that returned nothing");
+  }
+};
+
+// Two threads of a ring, which takes by exchange what is below the mark, as durable_claimers.hpp
+// does; one that closes it at any moment; and the keeper.
+struct sole_taker : rl::test_suite<sole_taker, 4> {
+  keeper_thread keeper{2};
+  desk at{keeper, false};
+  model::plain<bool> closing{false};
+  sequence end = 0;
+
+  sole_taker() { at.numbers.lend(); }
+
+  void thread(unsigned index) {
+    if (index == 2) return keeper.keep([this](reservation& r) { return serve(r); });
+    if (index == 3) {
+      closing = true;
+      end = at.numbers.pause();
+      return;
+    }
+    while (take_one()) {
+    }
+    keeper.caller_finished();
+  }
+
+  bool take_one() {
+    auto first = at.numbers.word();
+    for (;;) {
+      if (first > top) {
+        model::require(at.numbers.refusal() == errc::exhausted && closing, "refused for nothing");
+        return false;
+      }
+      if (first + 1 <= at.numbers.mark_for(first + 1)) {
+        if (!at.numbers.take_at(first, 1)) continue;
+        at.left(first);
+        return first < 3;
+      }
+      const auto before = std::exchange(first, at.numbers.word());
+      if (first != before) continue;
+      model::require(at.numbers.await_room(1, wait::never) == errc{}, "stopped");
+      first = at.numbers.word();
+    }
+  }
+
+  bool serve(reservation& r) {
+    const auto mark = r.demand() + 2;
+    at.make_durable(mark);
+    r.raise(mark, mark - 1);
+    r.wake();
+    return true;
+  }
+
+  void invariant() { at.require_recoverable(); }
+  void after() {
+    at.require_dense();
+    model::require(at.count == end, "the end is not where numbers end");
+    model::require(at.numbers.position() == end, "the order does not go on there");
   }
 };
 
@@ -468,6 +527,7 @@ int main(int count, char** words) {
   program.run<callers_and_keeper<2, 2, 0, 0>>("mark_at_demand", random_only);
   program.run<callers_and_keeper<2, 3, 2, 1>>("mark_ahead", random_only);
   program.run<callers_and_keeper<3, 2, 3, 2>>("three_callers", random_only);
+  program.run<sole_taker>("sole_taker", random_only);
   program.run<ranges_and_deadlines>("ranges_and_deadlines", random_only);
   program.run<callers_lead<2, false>>("two_lead", searched);
   program.run<callers_lead<3, false>>("three_lead", random_only);
