@@ -1,0 +1,49 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <fstream>
+#include <string>
+#include <thread>
+
+namespace sequencer {
+
+// A thread that says who it is, so that another one can wait until the kernel has put it to sleep:
+// without that a test of wake-ups passes because nobody slept.
+class sleepy_thread {
+ public:
+  template <class Body>
+  explicit sleepy_thread(Body body)
+      : thread_([this, body]() mutable {
+          id_ = ::syscall(SYS_gettid);
+          body();
+          over_ = true;
+        }) {}
+  void join() { thread_.join(); }
+
+  // Returns when the thread sleeps, or is over.
+  void await_sleep() const {
+    while (!over_.load() && !sleeps()) std::this_thread::yield();
+  }
+
+ private:
+  bool sleeps() const {
+    const auto id = id_.load();
+    if (id == 0) return false;
+    std::ifstream of("/proc/self/task/" + std::to_string(id) + "/stat");
+    std::string line;
+    std::getline(of, line);
+    // The state is behind the name, which stands in brackets.
+    const auto state = line.rfind(')');
+    return state != std::string::npos && line.size() > state + 2 && line[state + 2] == 'S';
+  }
+
+  std::atomic<long> id_{0};
+  std::atomic<bool> over_{false};
+  std::thread thread_;  // last: it uses the others
+};
+
+}  // namespace sequencer
