@@ -8,6 +8,7 @@
 #include <fstream>
 #include <string>
 #include <thread>
+#include <utility>
 
 namespace sequencer {
 
@@ -17,7 +18,7 @@ class sleepy_thread {
  public:
   template <class Body>
   explicit sleepy_thread(Body body)
-      : thread_([this, body]() mutable {
+      : thread_([this, body = std::move(body)]() mutable {
           id_ = ::syscall(SYS_gettid);
           body();
           over_ = true;

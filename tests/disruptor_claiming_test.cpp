@@ -207,9 +207,9 @@ TYPED_TEST(claiming, EveryWayToPublishWakesWhoSleeps) {
   for_each_ring<TypeParam>([&](auto& of, sequence start) {
     for (int way = 0; way < 8; ++way) {
       SCOPED_TRACE(way);
-      sleepy_thread reader([&, in = std::make_shared<decltype(*of.join())>(*of.join())] {
-        EXPECT_EQ(in->template await<wait::park>(), polled::batch);
-        EXPECT_EQ(in->position(), start + static_cast<sequence>(way));
+      sleepy_thread reader([way, start, in = *of.join()]() mutable {
+        EXPECT_EQ(in.template await<wait::park>(), polled::batch);
+        EXPECT_EQ(in.position(), start + static_cast<sequence>(way));
       });
       reader.await_sleep();
       auto out = *of.make_producer();
