@@ -36,12 +36,16 @@ class running_stage {
 
   // `finished` is woken at its end.
   int start(wait::park& finished) {
-    finished_ = &finished;
+    belong_to(finished);
     return thread_.start(name_, how_.cpu, [](void* self) {
-      auto& mine = *static_cast<running_stage*>(self);
-      mine.run();
-      mine.finish();
+      static_cast<running_stage*>(self)->work();
     }, this);
+  }
+  void belong_to(wait::park& finished) noexcept { finished_ = &finished; }
+  // What its thread does, from its begin to its end.
+  void work() noexcept {
+    run();
+    finish();
   }
   void join() noexcept { thread_.join(); }
   bool ended() const noexcept {

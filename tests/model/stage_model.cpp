@@ -1,0 +1,243 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include <sequencer/ring.hpp>
+
+#include <memory>
+#include <optional>
+
+#include <sequencer/detail/stage_thread.hpp>
+
+#include "model.hpp"
+
+namespace {
+
+using namespace sequencer;
+
+// What a slot carries: watched, so that who reads or writes it without an order is found.
+struct watched {
+  model::plain<int> value{-1};
+};
+
+using many = producers::many;
+using ring_of = ring<watched, many>;
+
+template <class How, class Handler>
+using stage_of = detail::stage_thread<ring_of, How, Handler, detail::any_barrier>;
+
+// A stage whose thread is one of the checker's; the handler is handle(watched&, sequence).
+template <class How, class Handle>
+class stage {
+  struct handler {
+    Handle* handle;
+    void operator()(watched& event, sequence s, bool) noexcept { (*handle)(event, s); }
+  };
+
+ public:
+  stage(ring_of& of, Handle handle, std::shared_ptr<detail::shared_position> shared = nullptr)
+      : handle_(handle), made_("a", "a", {}, of, handler{&handle_}, std::move(shared)) {
+    model::require(made_.enter() == errc{}, "there is memory");
+    made_.belong_to(finished_);
+  }
+  template <class Other>
+  void follow(Other& other) {
+    made_.after.push_back(&other.made());
+  }
+  void work() { made_.work(); }
+  detail::running_stage& made() noexcept { return made_; }
+  sequence gate() noexcept { return made_.place().position.newest(); }
+  wait::park& finished() noexcept { return finished_; }
+
+ private:
+  Handle handle_;
+  wait::park finished_;
+  stage_of<How, handler> made_;
+};
+template <class How, class Handle>
+auto make_stage(ring_of& of, Handle handle,
+                std::shared_ptr<detail::shared_position> shared = nullptr) {
+  return std::make_unique<stage<How, Handle>>(of, handle, std::move(shared));
+}
+
+// Publishes so many, each with its position, and closes.
+template <class How>
+void publish(ring_of& of, int count) {
+  {
+    auto out = *of.template make_producer<How>();
+    for (int i = 0; i != count; ++i) {
+      const auto at = out.publish([&](watched& event) { event.value = i; });
+      model::require(at && *at == static_cast<sequence>(i), "a position was lost");
+    }
+  }
+  of.close();
+}
+
+// Each event goes to one worker, who finds it as it was published; and while he has it his gate
+// keeps it.
+template <class How, int Events, std::size_t Slots>
+struct shares : rl::test_suite<shares<How, Events, Slots>, 3> {
+  struct handle {
+    shares* of;
+    int me;
+    void operator()(watched& event, sequence s) const noexcept { of->take(event, s, me); }
+  };
+  ring_of of{Slots};
+  std::shared_ptr<detail::shared_position> shared = std::make_shared<detail::shared_position>();
+  std::unique_ptr<stage<How, handle>> worker[2] = {
+      make_stage<How>(of, handle{this, 0}, shared), make_stage<How>(of, handle{this, 1}, shared)};
+  int handled_by[Events] = {};
+
+  void take(watched& event, sequence s, int me) {
+    model::require(s < Events && ++handled_by[s] == 1, "an event went to two workers");
+    model::require(worker[me]->gate() <= s, "a gate above the event in work");
+    model::require(event.value == static_cast<int>(s), "an event of another lap");
+    event.value = -2;
+  }
+  void thread(unsigned index) {
+    if (index == 2) {
+      publish<How>(of, Events);
+    } else {
+      worker[index]->work();
+    }
+  }
+  void after() {
+    for (const int times : handled_by) model::require(times == 1, "an event went to no worker");
+  }
+};
+
+// A stage sees what the one before it has written, for each event, and no event before.
+template <class How, int Events, std::size_t Slots>
+struct follows : rl::test_suite<follows<How, Events, Slots>, 3> {
+  struct first {
+    void operator()(watched& event, sequence s) const noexcept {
+      model::require(event.value == static_cast<int>(s), "an event of another lap");
+      event.value = static_cast<int>(s) + 100;
+    }
+  };
+  struct second {
+    sequence* expected;
+    void operator()(watched& event, sequence s) const noexcept {
+      model::require(s == (*expected)++, "an event twice, lost, or out of order");
+      model::require(event.value == static_cast<int>(s) + 100, "before the stage it follows");
+    }
+  };
+  ring_of of{Slots};
+  sequence expected = 0;
+  std::unique_ptr<stage<How, first>> before_it = make_stage<How>(of, first{});
+  std::unique_ptr<stage<How, second>> behind_it = make_stage<How>(of, second{&expected});
+
+  void before() { behind_it->follow(*before_it); }
+  void thread(unsigned index) {
+    if (index == 0) return publish<How>(of, Events);
+    if (index == 1) return before_it->work();
+    behind_it->work();
+  }
+  void after() { model::require(expected == Events, "an event was lost at the end"); }
+};
+
+// Behind two workers, or behind two stages that see everything: the end of a diamond. Everything
+// is published before.
+template <class How, bool Workers>
+struct follows_two : rl::test_suite<follows_two<How, Workers>, 3> {
+  static constexpr int events = 3;
+  struct side {
+    follows_two* of;
+    int me;
+    void operator()(watched& event, sequence s) const noexcept { of->write(event, s, me); }
+  };
+  struct last {
+    follows_two* of;
+    void operator()(watched& event, sequence s) const noexcept { of->read(event, s); }
+  };
+  ring_of of{4};
+  std::shared_ptr<detail::shared_position> shared =
+      Workers ? std::make_shared<detail::shared_position>() : nullptr;
+  std::unique_ptr<stage<How, side>> before_it[2] = {make_stage<How>(of, side{this, 0}, shared),
+                                                    make_stage<How>(of, side{this, 1}, shared)};
+  std::unique_ptr<stage<How, last>> behind_it = make_stage<How>(of, last{this});
+  model::plain<int> written[2][events];
+  sequence expected = 0;
+
+  void write(watched& event, sequence s, int me) {
+    if (Workers) event.value = static_cast<int>(s) + 100;
+    written[me][s] = 1;
+  }
+  void read(watched& event, sequence s) {
+    model::require(s == expected++, "an event twice, lost, or out of order");
+    if (Workers) {
+      model::require(event.value == static_cast<int>(s) + 100, "before its worker was done");
+    } else {
+      model::require(written[0][s] == 1 && written[1][s] == 1, "before a stage it follows");
+    }
+  }
+  void before() {
+    behind_it->follow(*before_it[0]);
+    behind_it->follow(*before_it[1]);
+    publish<How>(of, events);
+  }
+  void thread(unsigned index) {
+    if (index == 2) return behind_it->work();
+    before_it[index]->work();
+  }
+  void after() { model::require(expected == events, "an event was lost at the end"); }
+};
+
+// Whoever sees that a stage has ended sees all that its handler did.
+struct ends : rl::test_suite<ends, 2> {
+  struct handle {
+    model::plain<int>* sum;
+    void operator()(watched& event, sequence) const noexcept { *sum = *sum + event.value; }
+  };
+  ring_of of{2};
+  model::plain<int> sum{0};
+  std::unique_ptr<stage<wait::spin, handle>> only = make_stage<wait::spin>(of, handle{&sum});
+
+  void before() { publish<wait::spin>(of, 2); }
+  void thread(unsigned index) {
+    if (index == 0) return only->work();
+    const auto ended = [&] { return only->made().ended(); };
+    static_cast<void>(wait::await(only->finished(), ended, [] { return false; }));
+    model::require(sum == 1, "what the handler did was lost");
+  }
+};
+
+// A halt reaches a stage that sleeps and one that sleeps behind it.
+struct halts : rl::test_suite<halts, 3> {
+  struct nothing {
+    void operator()(watched&, sequence) const noexcept {}
+  };
+  ring_of of{2};
+  std::unique_ptr<stage<wait::park, nothing>> first = make_stage<wait::park>(of, nothing{});
+  std::unique_ptr<stage<wait::park, nothing>> second = make_stage<wait::park>(of, nothing{});
+
+  void before() { second->follow(*first); }
+  void thread(unsigned index) {
+    if (index == 0) return of.halt();
+    (index == 1 ? first : second)->work();
+  }
+};
+
+}  // namespace
+
+int main(int count, char** words) {
+  model::program program(count, words);
+  // Nobody sleeps, and no fence orders what the library leaves unordered.
+  using wait::spin;
+  program.run<ends>("ends", {.runs = 20'000, .bound = 2});
+  program.run<shares<spin, 3, 2>>("shares", {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<follows<spin, 3, 2>>("follows", {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<follows_two<spin, true>>("follows_workers",
+                                       {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<follows_two<spin, false>>("follows_both",
+                                        {.runs = 20'000, .bound = 0, .full_bound = 1});
+  // From here on everybody sleeps who waits.
+  detail::asymmetric_fence::fences = true;
+  using wait::park;
+  program.run<halts>("halts", {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<shares<park, 2, 1>>("shares_parked", {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<follows<park, 2, 1>>("follows_parked",
+                                   {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<follows_two<park, true>>("follows_workers_parked",
+                                       {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<follows_two<park, false>>("follows_both_parked",
+                                        {.runs = 20'000, .bound = 0, .full_bound = 1});
+  return program.verdict();
+}
