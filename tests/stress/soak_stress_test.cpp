@@ -1,0 +1,219 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+
+// A soak for lost wake-ups: every way of a producer to wait with every one of a consumer, over a
+// ring so small that both sides wait all the time. A wake-up that is lost is a pair that stands
+// still; a watchdog says which, and where it stands. Up to 10^5 events a pair, and 10^8 in all with
+// SEQUENCER_SCALE=20, as far as a pair gets in its share of the time: on a busy machine who spins
+// on one core with who is to wake him takes milliseconds an event. SEQUENCER_MINUTES repeats the
+// rounds, SEQUENCER_SEED their pauses.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <sequencer/cpu.hpp>
+#include <sequencer/ring.hpp>
+
+#include "rounds.hpp"
+
+namespace {
+
+using namespace sequencer;
+
+struct number {
+  std::uint64_t value = 0;
+};
+
+// How far the pair is that runs. Written without order: it must not do the ring's work.
+struct progress {
+  std::atomic<std::uint64_t> published{0};
+  std::atomic<std::uint64_t> seen{0};
+
+  std::uint64_t sum() const {
+    return published.load(std::memory_order_relaxed) + seen.load(std::memory_order_relaxed);
+  }
+};
+
+void count(std::atomic<std::uint64_t>& one) {
+  one.fetch_add(1, std::memory_order_relaxed);
+}
+
+// Ends the process when nothing has moved for minutes.
+class watchdog {
+ public:
+  static constexpr std::chrono::minutes patience{3};
+
+  watchdog(std::string pair, const progress& of)
+      : pair_(std::move(pair)), of_(of), thread_([this] { watch(); }) {}
+  ~watchdog() {
+    {
+      const std::lock_guard hold(mutex_);
+      over_ = true;
+    }
+    ended_.notify_all();
+    thread_.join();
+  }
+
+ private:
+  void watch() {
+    std::unique_lock hold(mutex_);
+    for (auto before = of_.sum();; before = of_.sum()) {
+      if (ended_.wait_for(hold, patience, [&] { return over_; })) return;
+      if (of_.sum() == before) stop();
+    }
+  }
+  [[noreturn]] void stop() const {
+    std::fprintf(stderr, "%s: nobody has moved for %d minutes; %llu published, %llu seen\n",
+                 pair_.c_str(), static_cast<int>(patience.count()),
+                 static_cast<unsigned long long>(of_.published.load()),
+                 static_cast<unsigned long long>(of_.seen.load()));
+    std::abort();
+  }
+
+  std::string pair_;
+  const progress& of_;
+  std::mutex mutex_;
+  std::condition_variable ended_;
+  bool over_ = false;
+  std::thread thread_;  // last: it uses the others
+};
+
+// Now and then long enough that the other side goes from spinning to its next means.
+class pauses {
+ public:
+  explicit pauses(std::uint64_t seed) : random_(static_cast<std::uint32_t>(seed | 1)) {}
+  void next() {
+    random_ ^= random_ << 13;
+    random_ ^= random_ >> 17;
+    random_ ^= random_ << 5;
+    if (random_ % 64 != 0) return;
+    const auto until = cpu::ticks() + random_ % (4 * wait::spin_ticks);
+    while (cpu::ticks() < until) cpu::relax();
+  }
+
+ private:
+  std::uint32_t random_;
+};
+
+struct job {
+  std::uint64_t events;
+  std::chrono::steady_clock::time_point until;
+  std::uint64_t seed;
+  progress* at;
+
+  bool goes_on(std::uint64_t i) const {
+    return i < events && (i % 64 != 0 || std::chrono::steady_clock::now() < until);
+  }
+};
+
+template <class Engine>
+using numbers = ring<number, Engine>;
+template <class Engine>
+using reader_of = decltype(*std::declval<numbers<Engine>&>().join());
+
+// Each side is made once for each strategy, not once for each pair.
+template <class Engine, class How>
+void produce(numbers<Engine>& of, const job& mine, std::uint64_t who) {
+  auto out = *of.template make_producer<How>();
+  pauses rest(mine.seed + who);
+  for (std::uint64_t i = 0; mine.goes_on(i); ++i) {
+    if (!out.publish([&](number& n) { n.value = i << 1 | who; })) return;
+    count(mine.at->published);
+    rest.next();
+  }
+}
+
+template <class Engine, class How>
+void consume(reader_of<Engine>& in, const job& mine) {
+  pauses rest(~mine.seed);
+  std::array<std::uint64_t, 2> next{};
+  std::uint64_t misses = 0;
+  while (in.template await<How>() == polled::batch) {
+    in.poll([&](const number& n, sequence, bool) {
+      misses += n.value >> 1 != next[n.value & 1]++;
+      count(mine.at->seen);
+    });
+    rest.next();
+  }
+  EXPECT_EQ(misses, 0u);
+}
+
+template <class Engine>
+struct side {
+  const char* name;
+  void (*produce)(numbers<Engine>&, const job&, std::uint64_t);
+  void (*consume)(reader_of<Engine>&, const job&);
+};
+
+template <class Engine, class How>
+constexpr side<Engine> side_of(const char* name) {
+  return {name, &produce<Engine, How>, &consume<Engine, How>};
+}
+
+template <class Engine>
+constexpr std::array<side<Engine>, 5> sides{
+    side_of<Engine, wait::spin>("spin"), side_of<Engine, wait::yield>("yield"),
+    side_of<Engine, wait::backoff>("backoff"), side_of<Engine, wait::park>("park"),
+    side_of<Engine, wait::hybrid<1'000>>("hybrid")};
+
+template <class Engine>
+std::uint64_t run_pair(const side<Engine>& out, const side<Engine>& in, job mine) {
+  constexpr std::uint64_t writers = std::is_same_v<Engine, producers::one> ? 1 : 2;
+  progress at;
+  const watchdog over(std::to_string(writers) + " producers by " + out.name + ", a consumer by " +
+                          in.name + ", seed " + std::to_string(mine.seed),
+                      at);
+  mine.at = &at;
+  mine.events /= writers;
+  numbers<Engine> of(mine.seed % 2 + 1);
+  auto reader = *of.join();
+  std::thread consumer([&] { in.consume(reader, mine); });
+  std::vector<std::thread> sources;
+  for (std::uint64_t w = 0; w < writers; ++w) {
+    sources.emplace_back([&, w] { out.produce(of, mine, w); });
+  }
+  for (auto& each : sources) each.join();
+  of.close();
+  consumer.join();
+  EXPECT_EQ(at.seen.load(), at.published.load());
+  return at.seen.load();
+}
+
+std::uint64_t scale() {
+  const char* asked = std::getenv("SEQUENCER_SCALE");
+  return std::max<std::uint64_t>(asked ? std::strtoull(asked, nullptr, 10) : 1, 1);
+}
+
+template <class Engine>
+void soak() {
+  std::uint64_t events = 0;
+  stress::in_rounds(2, [&](std::uint64_t seed) {
+    for (const auto& out : sides<Engine>) {
+      for (const auto& in : sides<Engine>) {
+        const auto share = std::chrono::milliseconds(200 * scale());
+        const auto until = std::chrono::steady_clock::now() + share;
+        events += run_pair(out, in, {100'000 * scale(), until, seed++, nullptr});
+      }
+    }
+  });
+  std::cout << events << " events\n";
+}
+
+TEST(soak_stress, no_wake_up_is_lost_with_one_producer) { soak<producers::one>(); }
+TEST(soak_stress, no_wake_up_is_lost_with_many_producers) { soak<producers::many>(); }
+
+}  // namespace
