@@ -153,12 +153,24 @@ class round_of {
       EXPECT_TRUE(each.sound());
       EXPECT_EQ(each.count(), published.load());
     }
+    for (const auto& each : crews_) {
+      EXPECT_TRUE(each.sound.load()) << "an event went to two workers";
+      EXPECT_EQ(each.count.load(), published.load());
+    }
     EXPECT_TRUE(in_turn_.load()) << "an event before a stage that this one follows";
   }
 
  private:
+  using graph_of = graph<ring<job, Producers>>;
+
+  // What workers share: each event is handled once, in no order.
+  struct crew {
+    std::atomic<std::uint64_t> count{0};
+    std::atomic<bool> sound{true};
+  };
+
   // Each stage follows any of those before it.
-  void add_stages(graph<ring<job, Producers>>& plan) {
+  void add_stages(graph_of& plan) {
     const auto count = 1 + random_() % 4;
     std::vector<stage> made;
     for (std::size_t i = 0; i < count; ++i) {
@@ -166,27 +178,63 @@ class round_of {
       for (std::size_t other = 0; other < i; ++other) {
         if (random_() % 2 == 0) before.push_back(other);
       }
-      auto& mine = seen_.emplace_back(true);
-      const auto handle = [this, i, before, &mine](job& at, sequence s) noexcept {
+      const auto pass = [this, i, before](job& at, sequence s) noexcept {
         for (const auto other : before) {
           if (at.handled[other] != s + 1) in_turn_ = false;
         }
         at.handled[i] = s + 1;
-        mine.see(at, s);
       };
-      made.push_back(add_one(plan, "stage " + std::to_string(i), handle, before, made));
+      const auto name = "stage " + std::to_string(i);
+      with_those(before, made, [&](std::initializer_list<stage> after) {
+        made.push_back(random_() % 4 == 0 ? add_crew(plan, name, i, pass, after)
+                                          : add_one(plan, name, pass, after));
+      });
     }
   }
 
-  template <class Handle>
-  stage add_one(graph<ring<job, Producers>>& plan, const std::string& name, Handle handle,
-                const std::vector<std::size_t>& before, const std::vector<stage>& made) {
+  template <class Begin>
+  static void with_those(const std::vector<std::size_t>& before, const std::vector<stage>& made,
+                         Begin begin) {
+    switch (before.size()) {
+      case 0: return begin({});
+      case 1: return begin({made[before[0]]});
+      case 2: return begin({made[before[0]], made[before[1]]});
+      default: return begin({made[before[0]], made[before[1]], made[before[2]]});
+    }
+  }
+
+  template <class Pass>
+  stage add_crew(graph_of& plan, const std::string& name, std::size_t index, Pass pass,
+                 std::initializer_list<stage> after) {
+    auto& all = crews_.emplace_back();
+    const auto handle = [pass, index, &all](job& at, sequence s, bool) noexcept {
+      if (at.handled[index] == s + 1) all.sound = false;
+      pass(at, s);
+      ++all.count;
+    };
+    const auto make = [&](std::size_t) { return handle; };
+    const stage_options how{.max_batch = random_() % 3};
+    const auto workers = 1 + random_() % 3;
+    if (random_() % 2 == 0) {
+      return plan.template add_workers<wait::park>(name, workers, make, after, how);
+    }
+    return plan.template add_workers<wait::yield>(name, workers, make, after, how);
+  }
+
+  template <class Pass>
+  stage add_one(graph_of& plan, const std::string& name, Pass pass,
+                std::initializer_list<stage> after) {
+    auto& mine = seen_.emplace_back(true);
+    const auto handle = [pass, &mine](job& at, sequence s) noexcept {
+      pass(at, s);
+      mine.see(at, s);
+    };
     const auto one = [handle](job& at, sequence s, bool) noexcept { handle(at, s); };
     const auto many = [handle](batch<job>& all) noexcept {
       for (const auto& each : all) handle(each.event, each.position);
     };
     const stage_options how{.max_batch = random_() % 5};
-    const auto add = [&](auto handler, std::initializer_list<stage> after) {
+    const auto add = [&](auto handler) {
       switch (random_() % 4) {
         case 0: return plan.template add<wait::park>(name, handler, after, how);
         case 1: return plan.template add<wait::yield>(name, handler, after, how);
@@ -194,15 +242,7 @@ class round_of {
         default: return plan.template add<wait::backoff>(name, handler, after, how);
       }
     };
-    const auto add_after = [&](std::initializer_list<stage> after) {
-      return random_() % 2 == 0 ? add(one, after) : add(many, after);
-    };
-    switch (before.size()) {
-      case 0: return add_after({});
-      case 1: return add_after({made[before[0]]});
-      case 2: return add_after({made[before[0]], made[before[1]]});
-      default: return add_after({made[before[0]], made[before[1]], made[before[2]]});
-    }
+    return random_() % 2 == 0 ? add(one) : add(many);
   }
 
   static void visit(ring<job, Producers>& of, const std::atomic<bool>& over, std::uint64_t seed) {
@@ -221,6 +261,7 @@ class round_of {
 
   std::mt19937_64 random_;
   std::deque<follower> seen_;
+  std::deque<crew> crews_;
   std::atomic<bool> in_turn_{true};
 };
 
