@@ -458,7 +458,8 @@ TYPED_TEST(bugs, ClaimsOfAnyLengthAreGrantedWhenTheyFitAndNotElse) {
       const auto n = 1 + random() % of.capacity();
       const auto used = claimed - read;
       auto mine = out.try_claim(n);
-      ASSERT_EQ(static_cast<bool>(mine), used + n <= of.capacity()) << step << ": " << used << " used, " << n;
+      ASSERT_EQ(static_cast<bool>(mine), used + n <= of.capacity())
+          << step << ": " << used << " used, " << n;
       claimed += mine.size();
       std::move(mine).publish();
       if (random() % 2 == 0) read += take(in, 1 + random() % of.capacity()).size();

@@ -75,10 +75,14 @@ TYPED_TEST(claiming, SaysHowMuchIsMissingThroughAFillAndARead) {
   });
 }
 
+// Whichever of them joined first.
 TYPED_TEST(claiming, AClaimOnAFullRingWaitsForTheSlowest) {
   for_each_ring<TypeParam>([](auto& of, sequence start) {
-    auto quick = *of.join();
-    auto slow = *of.join();
+    auto first = *of.join();
+    auto second = *of.join();
+    const bool first_is_slow = start % 2 == 0;
+    auto& quick = first_is_slow ? second : first;
+    auto& slow = first_is_slow ? first : second;
     std::atomic<bool> full{false}, moves{false};
     sleepy_thread source([&] {
       auto out = *of.template make_producer<wait::park>();
@@ -124,10 +128,12 @@ std::uint64_t free_slots(std::size_t capacity, sequence start, std::uint64_t cla
   ring<quote, Engine> of(capacity, start);
   auto in = *of.join();
   auto out = *of.make_producer();
-  std::uint64_t seen = 0;
-  for (std::uint64_t i = 0; i < claimed; ++i) {
-    if (i - seen == capacity) seen += take(in, 1).size();
-    put_next(out);
+  std::uint64_t made = 0, seen = 0;
+  while (made < claimed) {
+    if (made - seen == capacity) seen += take(in, read - seen).size();
+    const auto n = std::min(claimed - made, capacity - (made - seen));
+    out.claim(n).publish();
+    made += n;
   }
   while (seen < read) seen += take(in, read - seen).size();
   const auto rest = out.try_claim_up_to(capacity);

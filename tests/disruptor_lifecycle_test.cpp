@@ -74,7 +74,8 @@ TYPED_TEST(lifecycle, TheLastStageAndABranchHoldProducersBack) {
     graph plan{of};
     std::atomic<sequence> passed{start};
     std::atomic<bool> go{false};
-    auto first = plan.add("first", [&](const quote&, sequence s, bool) noexcept { passed = s + 1; });
+    const auto pass = [&](const quote&, sequence s, bool) noexcept { passed = s + 1; };
+    auto first = plan.add("first", pass);
     plan.add("last", [&](const batch<quote>&) noexcept {
       while (!go.load()) std::this_thread::yield();
     }, {first}, {.max_batch = capacity});
