@@ -20,11 +20,8 @@ struct watched {
 using many = producers::many;
 using ring_of = ring<watched, many>;
 
-template <class How, class Handler>
-using stage_of = detail::stage_thread<ring_of, How, Handler, detail::any_barrier>;
-
 // A stage whose thread is one of the checker's; the handler is handle(watched&, sequence).
-template <class How, class Handle>
+template <class How, class Handle, class Barrier = detail::any_barrier>
 class stage {
   struct handler {
     Handle* handle;
@@ -49,12 +46,12 @@ class stage {
  private:
   Handle handle_;
   wait::park finished_;
-  stage_of<How, handler> made_;
+  detail::stage_thread<ring_of, How, handler, Barrier> made_;
 };
-template <class How, class Handle>
+template <class How, class Barrier = detail::any_barrier, class Handle>
 auto make_stage(ring_of& of, Handle handle,
                 std::shared_ptr<detail::shared_position> shared = nullptr) {
-  return std::make_unique<stage<How, Handle>>(of, handle, std::move(shared));
+  return std::make_unique<stage<How, Handle, Barrier>>(of, handle, std::move(shared));
 }
 
 // Publishes so many, each with its position, and closes.
@@ -215,6 +212,87 @@ struct halts : rl::test_suite<halts, 3> {
   }
 };
 
+// All leave, followers first: none goes past one that it follows.
+struct all_leave : rl::test_suite<all_leave, 3> {
+  struct step {
+    void operator()(watched& event, sequence) const noexcept { event.value = 7; }
+  };
+  struct check {
+    void operator()(watched& event, sequence) const noexcept {
+      model::require(event.value == 7, "before the stage it follows");
+    }
+  };
+  ring_of of{2};
+  std::unique_ptr<stage<wait::spin, step>> first = make_stage<wait::spin>(of, step{});
+  std::unique_ptr<stage<wait::spin, check>> second = make_stage<wait::spin>(of, check{});
+
+  void before() {
+    second->follow(*first);
+    auto out = *of.make_producer<wait::spin>();
+    for (int i = 0; i != 2; ++i) static_cast<void>(out.publish([](watched&) {}));
+  }
+  void thread(unsigned index) {
+    if (index == 0) {
+      second->made().ask_to_leave();
+      first->made().ask_to_leave();
+    } else if (index == 1) {
+      first->work();
+    } else {
+      second->work();
+    }
+  }
+  void after() {
+    model::require(second->made().reached() <= first->made().reached(), "past what it follows");
+  }
+};
+
+// The one in the middle of three leaves: the last one goes on behind the first, and to the end.
+template <class How, class Barrier>
+struct middle_leaves : rl::test_suite<middle_leaves<How, Barrier>, 4> {
+  struct mark {
+    void operator()(watched& event, sequence s) const noexcept {
+      model::require(event.value == static_cast<int>(s), "an event of another lap");
+      event.value = static_cast<int>(s) + 100;
+    }
+  };
+  struct nothing {
+    void operator()(watched&, sequence) const noexcept {}
+  };
+  struct check {
+    sequence* expected;
+    void operator()(watched& event, sequence s) const noexcept {
+      model::require(s == (*expected)++, "an event twice, lost, or out of order");
+      model::require(event.value == static_cast<int>(s) + 100, "before the stage it follows now");
+    }
+  };
+  ring_of of{2};
+  sequence expected = 0;
+  std::unique_ptr<stage<How, mark>> first = make_stage<How>(of, mark{});
+  std::unique_ptr<stage<How, nothing>> middle = make_stage<How>(of, nothing{});
+  std::unique_ptr<stage<How, check, Barrier>> last =
+      make_stage<How, Barrier>(of, check{&expected});
+
+  void before() {
+    middle->follow(*first);
+    last->follow(*middle);
+    publish<How>(of, 2);
+  }
+  void thread(unsigned index) {
+    if (index == 0) {
+      middle->made().ask_to_leave();
+      middle->made().place().moved.ring();
+      first->made().place().moved.ring();
+    } else if (index == 1) {
+      first->work();
+    } else if (index == 2) {
+      middle->work();
+    } else {
+      last->work();
+    }
+  }
+  void after() { model::require(expected == 2, "an event was lost"); }
+};
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -228,10 +306,18 @@ int main(int count, char** words) {
                                        {.runs = 20'000, .bound = 0, .full_bound = 1});
   program.run<follows_two<spin, false>>("follows_both",
                                         {.runs = 20'000, .bound = 0, .full_bound = 1});
+  using unrolled = detail::unrolled_barrier<1>;
+  program.run<all_leave>("all_leave", {.runs = 40'000, .bound = 0, .full_bound = 2});
+  program.run<middle_leaves<spin, detail::any_barrier>>(
+      "middle_leaves", {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<middle_leaves<spin, unrolled>>("middle_leaves_unrolled",
+                                             {.runs = 20'000, .bound = 0, .full_bound = 1});
   // From here on everybody sleeps who waits.
   detail::asymmetric_fence::fences = true;
   using wait::park;
   program.run<halts>("halts", {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<middle_leaves<wait::park, unrolled>>(
+      "middle_leaves_parked", {.runs = 20'000, .bound = 0, .full_bound = 1});
   program.run<shares<park, 2, 1>>("shares_parked", {.runs = 20'000, .bound = 0, .full_bound = 1});
   program.run<follows<park, 2, 1>>("follows_parked",
                                    {.runs = 20'000, .bound = 0, .full_bound = 1});
