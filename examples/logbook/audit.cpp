@@ -10,12 +10,12 @@
 
 #include <sequencer/checkpoint.hpp>
 
+#include "../shared/trouble.hpp"
 #include "engine.hpp"
 #include "log_file.hpp"
 #include "tally.hpp"
-#include "trouble.hpp"
 
-namespace logbook {
+namespace examples::logbook {
 
 namespace {
 
@@ -276,4 +276,4 @@ void print_values(const audit& of) {
              static_cast<double>(median_open_ns(of)) / 1e3, of.broken.size());
 }
 
-}  // namespace logbook
+}  // namespace examples::logbook

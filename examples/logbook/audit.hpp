@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace logbook {
+namespace examples::logbook {
 
 // One run: from one opening of the checkpoint to the next.
 struct run_audit {
@@ -51,4 +51,4 @@ void print(const audit& of);
 // The totals as `name=value` lines, for scripts.
 void print_values(const audit& of);
 
-}  // namespace logbook
+}  // namespace examples::logbook

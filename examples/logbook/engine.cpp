@@ -2,8 +2,6 @@
 #include "engine.hpp"
 
 #include <fmt/format.h>
-#include <pthread.h>
-#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,23 +13,19 @@
 #include <utility>
 #include <vector>
 
-#include "lines.hpp"
+#include "../shared/directory.hpp"
+#include "../shared/lines.hpp"
+#include "../shared/orderly_end.hpp"
+#include "../shared/trouble.hpp"
 #include "log_file.hpp"
 #include "tally.hpp"
-#include "trouble.hpp"
 
-namespace logbook {
+namespace examples::logbook {
 
 namespace {
 
 using clock = std::chrono::steady_clock;
 using sequencer::sequence;
-
-template <class T>
-T or_trouble(sequencer::result<T> outcome) {
-  if (!outcome) throw trouble(std::string(outcome.text()));
-  if constexpr (!std::is_void_v<T>) return std::move(*outcome);
-}
 
 // Everything that the workers of a run share.
 struct work {
@@ -124,24 +118,6 @@ class worker {
   std::string why_;
 };
 
-// SIGINT and SIGTERM arrive here instead of wherever a thread happens to be.
-class orderly_end {
- public:
-  orderly_end() {
-    ::sigemptyset(&set_);
-    ::sigaddset(&set_, SIGINT);
-    ::sigaddset(&set_, SIGTERM);
-    ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-  }
-  bool asked_within(std::chrono::milliseconds span) const {
-    const timespec wait{span.count() / 1000, static_cast<long>(span.count() % 1000) * 1'000'000};
-    return ::sigtimedwait(&set_, nullptr, &wait) > 0;
-  }
-
- private:
-  sigset_t set_{};
-};
-
 // A line that is redrawn, on a terminal and only when it takes a while.
 class progress {
  public:
@@ -208,18 +184,6 @@ void refuse_mixed(const std::filesystem::path& directory, const std::string& che
   }
 }
 
-void prepare_directory(const run_options& options) {
-  std::error_code bad;
-  std::filesystem::create_directories(options.directory, bad);
-  if (bad) throw trouble(options.directory + ": making the directory: " + bad.message());
-  if (!std::filesystem::is_directory(options.directory)) {
-    throw trouble(options.directory + ": is not a directory");
-  }
-  if (::access(options.directory.c_str(), W_OK | X_OK) != 0) {
-    system_trouble(options.directory, "writing to the directory");
-  }
-}
-
 // What is true of a whole run, once its first number is out.
 run_facts facts_of(const run_options& options, const sequencer::checkpoint& file,
                    const std::string& path, sequence first, clock::duration open_to_first) {
@@ -249,7 +213,7 @@ std::uint64_t log_lines(const run_options& options, std::vector<Take> takers, se
                         const run_facts& facts, const input_lines& lines,
                         const orderly_end& end) {
   const std::filesystem::path directory = options.directory;
-  auto tally = tally::create(directory, facts);
+  auto tally = tally::create(tally_path(directory, facts.epoch), facts);
   tally.threads()[0].begun = tally.threads()[0].taken = 1;
   work shared{lines, options.lines == 0 ? lines.size() : options.lines, options.threads,
               options.rate};
@@ -301,7 +265,7 @@ std::string checkpoint_in(const std::string& directory) {
 
 void run(const run_options& options) {
   const input_lines lines(options.input);
-  prepare_directory(options);
+  prepare_directory(options.directory);
   const orderly_end end;
   if (options.blocks) {
     return run_with(options, lines, end, [&](sequencer::checkpoint& file) {
@@ -321,4 +285,4 @@ void run(const run_options& options) {
   });
 }
 
-}  // namespace logbook
+}  // namespace examples::logbook

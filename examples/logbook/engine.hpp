@@ -7,7 +7,7 @@
 
 #include <sequencer/checkpoint.hpp>
 
-namespace logbook {
+namespace examples::logbook {
 
 struct run_options {
   std::string input;
@@ -32,4 +32,4 @@ void run(const run_options& options);
 // The checkpoint of a directory.
 std::string checkpoint_in(const std::string& directory);
 
-}  // namespace logbook
+}  // namespace examples::logbook

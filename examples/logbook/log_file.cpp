@@ -10,11 +10,11 @@
 #include <iterator>
 #include <utility>
 
-#include "lines.hpp"
+#include "../shared/lines.hpp"
+#include "../shared/trouble.hpp"
 #include "tally.hpp"
-#include "trouble.hpp"
 
-namespace logbook {
+namespace examples::logbook {
 
 namespace {
 
@@ -108,4 +108,4 @@ log_content read_log(const std::filesystem::path& file) {
   return found;
 }
 
-}  // namespace logbook
+}  // namespace examples::logbook

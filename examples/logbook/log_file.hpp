@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-namespace logbook {
+namespace examples::logbook {
 
 // First line of every log: whose numbers these are.
 struct log_header {
@@ -48,4 +48,4 @@ struct log_content {
 // Reads a log back. Throws trouble when it is none.
 log_content read_log(const std::filesystem::path& file);
 
-}  // namespace logbook
+}  // namespace examples::logbook

@@ -7,9 +7,11 @@
 #include <CLI/CLI.hpp>
 #include <map>
 
+#include "../shared/trouble.hpp"
 #include "audit.hpp"
 #include "engine.hpp"
-#include "trouble.hpp"
+
+namespace logbook = examples::logbook;
 
 namespace {
 
@@ -106,7 +108,7 @@ int main(int argc, char** argv) {
     return 0;
   } catch (const CLI::ParseError& asked) {
     return app.exit(asked) == 0 ? 0 : 2;
-  } catch (const logbook::trouble& why) {
+  } catch (const examples::trouble& why) {
     fmt::print(stderr, "logbook: {}\n", why.what());
     return 2;
   }

@@ -4,10 +4,10 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
-#include <span>
-#include <string>
 
-namespace logbook {
+#include "../shared/witness.hpp"
+
+namespace examples::logbook {
 
 // What one thread has done so far. `begun` - `taken` is 1 while it asks for a number.
 struct alignas(128) thread_tally {
@@ -32,33 +32,12 @@ struct run_facts {
   std::uint64_t ended;           // 1: the run ended orderly
 };
 
-// The witness of one run: a mapped file that outlives a SIGKILL and is independent of the
-// checkpoint, so that a check can hold one against the other.
-class tally {
- public:
-  // Makes the file of a new run. Throws trouble.
-  static tally create(const std::filesystem::path& directory, const run_facts& facts);
-  // Reads the file of an earlier run. Throws trouble.
-  static tally open(const std::filesystem::path& file);
-
-  tally(tally&& other) noexcept;
-  tally& operator=(tally&&) = delete;
-  ~tally();
-
-  run_facts& facts() const noexcept;
-  std::span<thread_tally> threads() const noexcept;
-
- private:
-  tally() = default;
-  static tally map(const std::filesystem::path& file, int fd, std::size_t bytes);
-
-  void* at_ = nullptr;
-  std::size_t bytes_ = 0;
-};
+using tally = witness<run_facts, thread_tally, 0x31594c4c41544c53>;
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
 // run-0000000007.tally, run-0000000007-2.log
 std::filesystem::path tally_path(const std::filesystem::path& directory, std::uint64_t epoch);
 std::filesystem::path log_path(const std::filesystem::path& directory, std::uint64_t epoch,
                                std::size_t thread);
 
-}  // namespace logbook
+}  // namespace examples::logbook

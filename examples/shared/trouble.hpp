@@ -5,8 +5,12 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
+#include <utility>
 
-namespace logbook {
+#include <sequencer/result.hpp>
+
+namespace examples {
 
 // Something that the user can put right; main() prints it and exits 2.
 class trouble : public std::runtime_error {
@@ -19,4 +23,10 @@ class trouble : public std::runtime_error {
   throw trouble(path + ": " + doing + ": " + std::strerror(why));
 }
 
-}  // namespace logbook
+template <class T>
+T or_trouble(sequencer::result<T> outcome) {
+  if (!outcome) throw trouble(std::string(outcome.text()));
+  if constexpr (!std::is_void_v<T>) return std::move(*outcome);
+}
+
+}  // namespace examples

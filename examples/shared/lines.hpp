@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace logbook {
+namespace examples {
 
 // Reads a whole file, or "-" for standard input. Throws trouble.
 std::string read_file(const std::string& path);
@@ -27,4 +27,4 @@ class input_lines {
   std::vector<std::string_view> lines_;
 };
 
-}  // namespace logbook
+}  // namespace examples

@@ -8,7 +8,7 @@
 
 #include "trouble.hpp"
 
-namespace logbook {
+namespace examples {
 
 std::string read_file(const std::string& path) {
   const bool standard = path == "-";
@@ -38,4 +38,4 @@ input_lines::input_lines(const std::string& path) : text_(read_file(path)) {
   if (lines_.empty()) throw trouble(path + ": is empty; name a file that has lines");
 }
 
-}  // namespace logbook
+}  // namespace examples

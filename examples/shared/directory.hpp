@@ -1,0 +1,11 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+namespace examples {
+
+// Makes a directory where it is missing. Throws trouble where nothing can be written to it.
+void prepare_directory(const std::string& directory);
+
+}  // namespace examples
