@@ -16,6 +16,7 @@
 #include "../shared/directory.hpp"
 #include "../shared/lines.hpp"
 #include "../shared/orderly_end.hpp"
+#include "../shared/progress.hpp"
 #include "../shared/trouble.hpp"
 #include "log_file.hpp"
 #include "tally.hpp"
@@ -118,31 +119,11 @@ class worker {
   std::string why_;
 };
 
-// A line that is redrawn, on a terminal and only when it takes a while.
-class progress {
- public:
-  explicit progress(bool quiet) : shown_(!quiet && ::isatty(STDERR_FILENO) == 1) {}
-
-  void show(const tally& tally, std::uint64_t total) {
-    const std::chrono::duration<double> spent = clock::now() - began_;
-    if (!shown_ || spent.count() < 2) return;
-    std::uint64_t done = 0;
-    for (const auto& each : tally.threads()) done += each.taken;
-    if (done == 0) return;
-    const auto left = spent.count() * static_cast<double>(total - std::min(done, total)) /
-                      static_cast<double>(done);
-    fmt::print(stderr, "\r\033[K{} of {} lines, about {:.0f} s left", done, total, left);
-    drawn_ = true;
-  }
-  ~progress() {
-    if (drawn_) fmt::print(stderr, "\r\033[K");
-  }
-
- private:
-  bool shown_;
-  bool drawn_ = false;
-  clock::time_point began_ = clock::now();
-};
+std::uint64_t taken_so_far(const tally& tally) {
+  std::uint64_t all = 0;
+  for (const auto& each : tally.threads()) all += each.taken;
+  return all;
+}
 
 // Runs one thread per taker until all are done or the end is asked for; the first reason why one
 // gave up, or "".
@@ -157,10 +138,10 @@ std::string run_workers(work& shared, std::vector<Take>& takers, std::vector<wor
       --shared.running;
     });
   }
-  progress progress(quiet);
+  progress progress(quiet, "lines");
   while (shared.running != 0) {
     if (end.asked_within(std::chrono::milliseconds(20))) shared.stop = true;
-    progress.show(tally, shared.total);
+    progress.show(taken_so_far(tally), shared.total);
   }
   threads.clear();
   for (const auto& each : workers) {

@@ -7,6 +7,7 @@
 #include <CLI/CLI.hpp>
 #include <map>
 
+#include "../shared/live_option.hpp"
 #include "../shared/trouble.hpp"
 #include "audit.hpp"
 #include "engine.hpp"
@@ -19,11 +20,6 @@ const std::map<std::string, sequencer::durability> durabilities{
     {"ahead", sequencer::durability::ahead},
     {"each", sequencer::durability::each},
     {"memory", sequencer::durability::memory}};
-
-const std::map<std::string, sequencer::live_policy> live_policies{
-    {"auto", sequencer::live_policy::automatic},
-    {"off", sequencer::live_policy::off},
-    {"required", sequencer::live_policy::required}};
 
 constexpr auto exit_codes =
     "Exit status: 0 all is well, 1 `check` found a broken promise, 2 bad input or a failing "
@@ -59,10 +55,7 @@ void add_run(CLI::App& app, logbook::run_options& options) {
       [&](const std::string& word) { options.durability = durabilities.at(word); },
       "when a number may leave: ahead, each or memory")
       ->check(CLI::IsMember(durabilities));
-  run->add_option_function<std::string>(
-      "--live", [&](const std::string& word) { options.live = live_policies.at(word); },
-      "the live region, in which counters survive SIGKILL exactly: auto, off or required")
-      ->check(CLI::IsMember(live_policies));
+  examples::add_live_option(*run, options.live);
   run->add_flag("--quiet,-q", options.quiet, "print errors only");
 }
 

@@ -1,6 +1,7 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #include "directory.hpp"
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -20,6 +21,13 @@ void prepare_directory(const std::string& directory) {
   if (::access(directory.c_str(), W_OK | X_OK) != 0) {
     system_trouble(directory, "writing to the directory");
   }
+}
+
+void sync_directory(const std::string& directory) {
+  const int fd = ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const bool synced = fd >= 0 && ::fsync(fd) == 0;
+  if (!synced) system_trouble(directory, "syncing the directory");
+  ::close(fd);
 }
 
 }  // namespace examples

@@ -12,9 +12,10 @@
 
 namespace examples {
 
-mapped_file::mapped_file(const std::filesystem::path& file, int fd, std::size_t bytes)
+mapped_file::mapped_file(const std::filesystem::path& file, int fd, std::size_t bytes,
+                         int how)
     : bytes_(bytes) {
-  void* at = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  void* at = bytes == 0 ? nullptr : ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, how, fd, 0);
   ::close(fd);
   if (at == MAP_FAILED) system_trouble(file, "mapping it");
   at_ = static_cast<std::byte*>(at);
@@ -29,20 +30,15 @@ mapped_file mapped_file::create(const std::filesystem::path& file, std::size_t b
     errno = bad;
     system_trouble(file, "reserving it");
   }
-  return {file, fd, bytes};
+  return {file, fd, bytes, MAP_SHARED};
 }
 
 mapped_file mapped_file::open(const std::filesystem::path& file) {
-  const int fd = ::open(file.c_str(), O_RDWR | O_CLOEXEC);
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) system_trouble(file, "opening it");
   struct ::stat found {};
-  const bool told = ::fstat(fd, &found) == 0;
-  if (!told || found.st_size == 0) {
-    ::close(fd);
-    if (!told) system_trouble(file, "asking for its size");
-    throw trouble(file.string() + ": is empty; remove it");
-  }
-  return {file, fd, static_cast<std::size_t>(found.st_size)};
+  if (::fstat(fd, &found) != 0) system_trouble(file, "asking for its size");
+  return {file, fd, static_cast<std::size_t>(found.st_size), MAP_PRIVATE};
 }
 
 mapped_file::mapped_file(mapped_file&& other) noexcept

@@ -6,12 +6,12 @@
 
 namespace examples {
 
-// A file in memory: what is stored there outlives a SIGKILL.
+// A file in memory.
 class mapped_file {
  public:
-  // Of zeros; replaces one that is there. Throws trouble.
+  // Of zeros; replaces one that is there. What is stored there outlives a SIGKILL. Throws trouble.
   static mapped_file create(const std::filesystem::path& file, std::size_t bytes);
-  // Throws trouble.
+  // What is stored there stays in memory. Throws trouble.
   static mapped_file open(const std::filesystem::path& file);
 
   mapped_file(mapped_file&& other) noexcept;
@@ -22,7 +22,7 @@ class mapped_file {
   std::size_t size() const noexcept { return bytes_; }
 
  private:
-  mapped_file(const std::filesystem::path& file, int fd, std::size_t bytes);
+  mapped_file(const std::filesystem::path& file, int fd, std::size_t bytes, int how);
 
   std::byte* at_ = nullptr;
   std::size_t bytes_ = 0;

@@ -1,0 +1,256 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include "engine.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <sequencer/graph.hpp>
+
+#include "../shared/directory.hpp"
+#include "../shared/orderly_end.hpp"
+#include "../shared/progress.hpp"
+#include "../shared/trouble.hpp"
+#include "feed.hpp"
+#include "files.hpp"
+#include "gateway.hpp"
+#include "latency.hpp"
+#include "mend.hpp"
+#include "records.hpp"
+#include "rings.hpp"
+#include "stages.hpp"
+#include "tally.hpp"
+
+namespace examples::exchange {
+
+namespace {
+
+using clock = std::chrono::steady_clock;
+using sequencer::wait::park;
+
+// The way out: from the book into the file of trades, behind what is there.
+class outlet {
+ public:
+  explicit outlet(const files& in)
+      : trades_(in.trades), published_(cut_torn_tail()), ring_(reports_in_ring, published_),
+        flow_(start()) {}
+
+  matcher make_matcher() { return {or_trouble(flow_.producer<park>()), published_}; }
+  std::uint64_t published() const noexcept { return published_; }
+  const latency& spans() const noexcept { return spans_; }
+
+  // Everything that was said is in the file.
+  void end() {
+    static_cast<void>(flow_.drain());
+    trades_.check();
+  }
+
+ private:
+  std::uint64_t cut_torn_tail() {
+    const auto whole = records<report>(trades_.path()).good();
+    trades_.cut(whole.size_bytes());
+    return whole.size();
+  }
+
+  sequencer::flow<report_ring> start() {
+    sequencer::graph plan{ring_};
+    plan.add<park>("publish", publisher(trades_, spans_));
+    return or_trouble(std::move(plan).start());
+  }
+
+  append_file trades_;
+  std::uint64_t published_;
+  latency spans_;
+  report_ring ring_;
+  sequencer::flow<report_ring> flow_;
+};
+
+// What a journal says about how far everybody was.
+struct position {
+  std::uint64_t orders = 0;
+  std::uint64_t number = 0;                   // of the last order
+  std::map<std::size_t, std::uint64_t> own;  // of the last order, by gateway
+};
+
+// Hands a journal to a book, which says what is not published yet.
+position replay(const append_file& journal, matcher& book) {
+  position at;
+  const records<order> whole(journal.path());
+  for (const auto& each : whole.good()) {
+    if (!book.apply(each, 0)) break;
+    ++at.orders;
+    at.number = each.number;
+    at.own[each.gateway] = each.own;
+  }
+  return at;
+}
+
+// What was accepted is in the journal, and what was published comes of it.
+void refuse_losses(const files& in, const position& at, const matcher& book,
+                   std::uint64_t published) {
+  for (const auto& [gateway, own] : acknowledged_in(tallies_in(in.directory))) {
+    const auto found = at.own.find(gateway);
+    const auto journalled = found == at.own.end() ? 0 : found->second;
+    if (journalled >= own) continue;
+    throw trouble(fmt::format("{}: gateway {} was told that {} of its orders are accepted, {} are "
+                              "here and in the replica; restore one of the two files",
+                              in.journal.string(), gateway, own, journalled));
+  }
+  if (book.told() >= published) return;
+  throw trouble(fmt::format("{}: has {} reports, of which the journal explains {}; restore the "
+                            "journal", in.trades.string(), published, book.told()));
+}
+
+// The numbers of orders go on above those in the journal.
+sequencer::sequence first_number(sequencer::checkpoint& file, const position& at) {
+  const auto numbers = or_trouble(file.sequence(orders_name, {.create = true}));
+  return std::max(numbers.position(), at.number + 1);
+}
+
+// The way in: journal and replica side by side, the book behind both.
+class inlet {
+ public:
+  inlet(sequencer::sequence first, append_file& journal, append_file& replica, matcher book)
+      : journal_(journal), replica_(replica), ring_(orders_in_ring, first),
+        flow_(start(std::move(book))) {}
+
+  order_ring& ring() noexcept { return ring_; }
+
+  // Everything that was sent is accepted.
+  void end() {
+    const auto done = flow_.drain();
+    journal_.check();
+    replica_.check();
+    static_cast<void>(done);
+  }
+
+ private:
+  sequencer::flow<order_ring> start(matcher book) {
+    sequencer::graph plan{ring_};
+    const auto journal = plan.add<park>("journal", recorder(journal_));
+    const auto replica = plan.add<park>("replica", recorder(replica_));
+    plan.add<park>("book", std::move(book), {journal, replica});
+    return or_trouble(std::move(plan).start());
+  }
+
+  append_file& journal_;
+  append_file& replica_;
+  order_ring ring_;
+  sequencer::flow<order_ring> flow_;
+};
+
+tally make_tally(const files& in, const run_options& options, const sequencer::checkpoint& file,
+                 const position& at, std::uint64_t dropped, sequencer::sequence first) {
+  run_facts facts{};
+  facts.epoch = file.open_epoch();
+  facts.threads = options.gateways;
+  facts.first = first;
+  facts.orders = at.orders;
+  facts.dropped = dropped;
+  facts.live = file.live();
+  auto made = tally::create(tally_path(in.directory, facts.epoch), facts);
+  for (const auto& [gateway, own] : at.own) {
+    if (gateway >= options.gateways) continue;
+    made.threads()[gateway].sent = own;
+    made.threads()[gateway].acknowledged = own;
+  }
+  return made;
+}
+
+std::uint64_t sent_of(const tally& count) {
+  std::uint64_t all = 0;
+  for (const auto& each : count.threads()) all += each.sent;
+  return all;
+}
+
+std::chrono::nanoseconds every(const run_options& options) {
+  if (options.rate == 0) return std::chrono::nanoseconds(0);
+  return std::chrono::nanoseconds(std::chrono::seconds(options.gateways)) / options.rate;
+}
+
+// Sends until there is nothing to send or the end is asked for; how many were sent.
+std::uint64_t send(const run_options& options, market& in, std::uint64_t total, const tally& count,
+                   const orderly_end& end) {
+  const auto before = sent_of(count);
+  std::vector<gateway> gateways;
+  for (std::size_t i = 0; i < options.gateways; ++i) {
+    const auto share = total / options.gateways + (i < total % options.gateways);
+    gateways.emplace_back(in, i, count.threads()[i].sent + 1, share, count.threads()[i]);
+  }
+  in.open = gateways.size();
+  std::vector<std::jthread> threads;
+  for (auto& each : gateways) {
+    threads.emplace_back([&] {
+      each();
+      --in.open;
+    });
+  }
+  progress progress(options.quiet, "orders");
+  while (in.open != 0) {
+    if (end.asked_within(std::chrono::milliseconds(20))) in.stop = true;
+    progress.show(sent_of(count) - before, total - std::min(before, total));
+  }
+  threads.clear();
+  for (const auto& each : gateways) {
+    if (!each.why().empty()) throw trouble(each.why());
+  }
+  return sent_of(count) - before;
+}
+
+double ms(double ns) { return ns / 1e6; }
+
+void print(const run_facts& facts, std::uint64_t sent, double seconds, const latency& spans) {
+  fmt::print("run {}: {} orders recovered in {:.1f} ms; from number {} on {} orders accepted in "
+             "{:.2f} s, {:.0f} a second\n", facts.epoch, facts.orders,
+             ms(static_cast<double>(facts.recovery_ns)), facts.first, sent, seconds,
+             static_cast<double>(sent) / seconds);
+  if (spans.count() == 0) return;
+  fmt::print("gateway to publisher, ms: p50 {:.2f}, p90 {:.2f}, p99 {:.2f}, p99.9 {:.2f}, "
+             "max {:.2f}\n", ms(spans.quantile(0.5)), ms(spans.quantile(0.9)),
+             ms(spans.quantile(0.99)), ms(spans.quantile(0.999)),
+             ms(static_cast<double>(spans.most())));
+}
+
+}  // namespace
+
+void run(const run_options& options) {
+  const auto began = clock::now();
+  const orderly_end end;
+  const auto orders = options.input.empty() ? feed(options.seed)
+                                            : feed(options.input, options.seed);
+  const auto total = options.orders == 0 ? orders.once(options.gateways) : options.orders;
+  prepare_directory(options.directory);
+  const files in(options.directory);
+  auto file = or_trouble(sequencer::checkpoint::open(in.checkpoint, {.create = true,
+                                                                     .live = options.live}));
+  append_file journal(in.journal);
+  append_file replica(in.replica);
+  const auto dropped = mend(journal, replica);
+  outlet out(in);
+  auto book = out.make_matcher();
+  const auto at = replay(journal, book);
+  refuse_losses(in, at, book, out.published());
+  const auto first = first_number(file, at);
+  auto count = make_tally(in, options, file, at, dropped, first);
+  sync_directory(options.directory);
+  book.attend(count);
+  inlet way_in(first, journal, replica, std::move(book));
+  const auto recovered = clock::now();
+  count.facts().recovery_ns = static_cast<std::uint64_t>((recovered - began) /
+                                                         std::chrono::nanoseconds(1));
+  market market{orders, way_in.ring(), options.gateways, every(options)};
+  const auto sent = send(options, market, total, count, end);
+  way_in.end();
+  out.end();
+  const std::chrono::duration<double> spent = clock::now() - recovered;
+  count.facts().ended = 1;
+  or_trouble(file.close());
+  if (!options.quiet) print(count.facts(), sent, spent.count(), out.spans());
+}
+
+}  // namespace examples::exchange

@@ -1,0 +1,108 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+//
+// A small exchange after LMAX: orders are journalled and replicated before they are matched.
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "../shared/live_option.hpp"
+#include "../shared/trouble.hpp"
+#include "audit.hpp"
+#include "engine.hpp"
+
+namespace exchange = examples::exchange;
+
+namespace {
+
+constexpr auto about =
+    "exchange matches orders from several gateways in one book. An order is accepted when it is\n"
+    "numbered, journalled, replicated, synced and acknowledged; whatever happens to the process\n"
+    "then, no accepted order is lost, no number is used twice, and no trade is published twice.\n";
+
+constexpr auto footer =
+    "Files in the directory: exchange.seq, the checkpoint with the numbers; journal and replica,\n"
+    "the orders; trades, what came of them; run-N.tally, what each run promised its gateways.\n"
+    "\n"
+    "Examples:\n"
+    "  exchange run desk --orders 1000000                 quotes and orders by seed\n"
+    "  exchange run desk --input level1.csv --rate 20000  quotes from a file, at a rate\n"
+    "  exchange check desk\n"
+    "\n"
+    "Exit status: 0 all is well, 1 `check` found a broken promise, 2 bad input or a failing\n"
+    "system.";
+
+void add_run(CLI::App& app, exchange::run_options& options) {
+  auto* run = app.add_subcommand(
+      "run", "Recover what earlier runs left and trade on. A killed run is simply started again "
+             "with the same options; it ends when the orders of all runs together were sent.");
+  run->add_option("directory", options.directory, "where all files go; made if missing")
+      ->required();
+  auto* input = run->add_option(
+      "--input,-i", options.input,
+      "quotes, `ask price,ask size,bid price,bid size` a line in whole numbers; each replaces the "
+      "best quotes; - for standard input (default: quotes by seed)");
+  auto* orders = run->add_option("--orders,-n", options.orders,
+                                 "orders to send over all gateways and runs, quotes among them; "
+                                 "the file is repeated (default: the file once)");
+  run->add_option("--seed,-s", options.seed, "of the orders, and of the quotes without a file")
+      ->capture_default_str();
+  run->add_option("--gateways,-g", options.gateways,
+                  "threads that send; the first sends quotes, the others orders near them; one "
+                  "alone sends both in turn")
+      ->check(CLI::Range(1, 64))->capture_default_str();
+  run->add_option("--rate,-r", options.rate, "orders a second over all gateways (0: no limit)")
+      ->check(CLI::Range(std::uint64_t{0}, std::uint64_t{1'000'000'000}));
+  examples::add_live_option(*run, options.live);
+  run->add_flag("--quiet,-q", options.quiet, "print errors only");
+  run->callback([=] {
+    if (input->count() + orders->count() == 0) {
+      throw CLI::ValidationError("run needs --orders N, or --input FILE to send it once");
+    }
+  });
+}
+
+struct check_options {
+  std::string directory;
+  bool values = false;
+};
+
+void add_check(CLI::App& app, check_options& options) {
+  auto* check = app.add_subcommand(
+      "check", "Replay the journal and hold everything else against it: numbers in order and none "
+               "twice, accepted orders present, the replica the same, the book as each run left "
+               "it, trades as published. Exit status 1 when a promise did not hold.");
+  check->add_option("directory", options.directory, "a directory that `exchange run` filled")
+      ->required();
+  check->add_flag("--values", options.values, "totals as name=value lines, for scripts");
+}
+
+int run_check(const check_options& options) {
+  const auto found = exchange::check(options.directory);
+  options.values ? exchange::print_values(found) : exchange::print(found);
+  return found.broken.empty() ? 0 : 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(about);
+  app.footer(footer);
+  app.require_subcommand(1);
+  app.name("exchange");
+  exchange::run_options run;
+  check_options check;
+  add_run(app, run);
+  add_check(app, check);
+  try {
+    app.parse(argc, argv);
+    if (app.got_subcommand("check")) return run_check(check);
+    exchange::run(run);
+    return 0;
+  } catch (const CLI::ParseError& asked) {
+    return app.exit(asked) == 0 ? 0 : 2;
+  } catch (const examples::trouble& why) {
+    fmt::print(stderr, "exchange: {}\n", why.what());
+    return 2;
+  }
+}

@@ -1,0 +1,45 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include "mend.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+
+#include "../shared/trouble.hpp"
+#include "message.hpp"
+#include "records.hpp"
+
+namespace examples::exchange {
+
+namespace {
+
+void refuse_strangers(std::span<const order> one, std::span<const order> other,
+                      const append_file& journal, const append_file& replica) {
+  const auto both = std::min(one.size(), other.size());
+  if (both == 0 || std::memcmp(one.data(), other.data(), both * sizeof(order)) == 0) return;
+  throw trouble(fmt::format("{} and {} hold different orders; they were not written by `exchange "
+                            "run` together, so restore the one that was changed",
+                            journal.path().string(), replica.path().string()));
+}
+
+void bring_to(append_file& file, std::span<const order> mine, std::span<const order> whole) {
+  file.cut(mine.size_bytes());
+  static_cast<void>(file.append(std::as_bytes(whole.subspan(mine.size()))) && file.sync());
+  file.check();
+}
+
+}  // namespace
+
+std::uint64_t mend(append_file& journal, append_file& replica) {
+  const records<order> first(journal.path());
+  const records<order> second(replica.path());
+  refuse_strangers(first.good(), second.good(), journal, replica);
+  const auto whole = first.good().size() >= second.good().size() ? first.good() : second.good();
+  bring_to(journal, first.good(), whole);
+  bring_to(replica, second.good(), whole);
+  return first.bytes_beyond() + second.bytes_beyond();
+}
+
+}  // namespace examples::exchange

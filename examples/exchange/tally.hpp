@@ -1,0 +1,58 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+
+#include "../shared/witness.hpp"
+
+namespace examples::exchange {
+
+// What one gateway sent, and what it was told.
+struct alignas(128) gateway_tally {
+  std::atomic<std::uint64_t> sent;          // its orders up to this one are under way, or further
+  std::atomic<std::uint64_t> acknowledged;  // its orders up to this one are accepted
+};
+
+// The book as it was after so many orders.
+struct book_mark {
+  std::uint64_t orders;  // 0: none, or being written
+  std::uint64_t digest;
+};
+
+// What holds for a whole run.
+struct run_facts {
+  std::uint64_t epoch;    // open epoch of the run: runs are ordered by it
+  std::uint64_t threads;  // gateways
+  std::uint64_t first;    // number that the run begins with
+  std::uint64_t orders;   // that it found in the journal
+  std::uint64_t dropped;  // bytes that it cut off the journal and the replica
+  std::uint64_t recovery_ns;  // from the start of the program to the first gateway
+  std::uint64_t live;         // 1: with a live region
+  std::uint64_t ended;        // 1: orderly
+  book_mark marks[2];         // written in turn: a kill spoils one at most
+};
+
+using tally = witness<run_facts, gateway_tally, 0x31594c4c41544558>;
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+// run-0000000007.tally
+std::filesystem::path tally_path(const std::filesystem::path& directory, std::uint64_t epoch);
+
+// Of all runs of a directory, by epoch. Throws trouble.
+using tallies = std::map<std::uint64_t, tally>;
+tallies tallies_in(const std::filesystem::path& directory);
+// By gateway: up to which of its orders it was ever told that they are accepted.
+std::map<std::size_t, std::uint64_t> acknowledged_in(const tallies& all);
+
+// A kill in the middle leaves a mark that says it is none.
+inline void write(book_mark& to, book_mark now) noexcept {
+  std::atomic_ref(to.orders).store(0, std::memory_order_release);
+  std::atomic_ref(to.digest).store(now.digest, std::memory_order_release);
+  std::atomic_ref(to.orders).store(now.orders, std::memory_order_release);
+}
+
+}  // namespace examples::exchange
