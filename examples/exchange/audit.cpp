@@ -31,12 +31,17 @@ struct evidence {
       throw trouble(directory + ": has no exchange.seq; name a directory that `exchange run` "
                                 "filled");
     }
-    if (or_trouble(sequencer::checkpoint::inspect(in.checkpoint)).owned) {
+    const auto report = or_trouble(sequencer::checkpoint::inspect(in.checkpoint));
+    if (report.owned) {
       throw trouble(directory + ": a run is under way; check when it has ended");
+    }
+    for (const auto& each : report.sequences) {
+      if (each.name == orders_name) issued = each.exact ? each.position : each.high_water;
     }
   }
 
   files in;
+  std::uint64_t issued = 0;  // numbers are below, says the checkpoint
   records<order> journal{in.journal};
   records<order> replica{in.replica};
   records<report> trades{in.trades};
@@ -97,6 +102,10 @@ class auditor {
     found_.twice = static_cast<std::uint64_t>(numbers.end() - beyond);
     numbers.erase(beyond, numbers.end());
     if (!numbers.empty()) found_.unused = numbers.back() + 1 - numbers.front() - numbers.size();
+    if (!numbers.empty() && numbers.back() >= seen_.issued) {
+      broken("number {} is in the journal, the checkpoint issued those below {}", numbers.back(),
+             seen_.issued);
+    }
     if (found_.twice != 0) broken("{} numbers were used twice", found_.twice);
     if (found_.unordered != 0) {
       broken("{} numbers are not above the one before them", found_.unordered);
@@ -242,14 +251,17 @@ const char* yes(bool value) { return value ? "yes" : "no"; }
 double ms(std::uint64_t ns) { return static_cast<double>(ns) / 1e6; }
 
 void print_run(const run_audit& run) {
-  fmt::print("{:>6} {:>12} {:>12} {:>12} {:>8} {:>6} {:>5} {:>12.1f}  {}\n", run.epoch, run.first,
-             run.found, run.orders, run.dropped, run.marks, yes(run.live), ms(run.recovery_ns),
+  fmt::print("{:>6} {:>12} {:>12} {:>12} {:>8} {:>6} {:>5} {:>12}  {}\n", run.epoch, run.first,
+             run.found, run.orders, run.dropped, run.marks, yes(run.live),
+             run.recovery_ns == 0 ? "-" : fmt::format("{:.1f}", ms(run.recovery_ns)),
              run.ended ? "orderly" : "killed");
 }
 
-std::vector<std::uint64_t> recoveries(const audit& of) {
+std::vector<std::uint64_t> recoveries_of(const audit& of) {
   std::vector<std::uint64_t> spans;
-  for (const auto& run : of.runs) spans.push_back(run.recovery_ns);
+  for (const auto& run : of.runs) {
+    if (run.recovery_ns != 0) spans.push_back(run.recovery_ns);  // 0: killed before it was done
+  }
   std::sort(spans.begin(), spans.end());
   return spans;
 }
@@ -272,7 +284,7 @@ void print(const audit& of) {
 }
 
 void print_values(const audit& of) {
-  const auto spans = recoveries(of);
+  const auto spans = recoveries_of(of);
   std::uint64_t killed = 0;
   std::uint64_t marks = 0;
   for (const auto& run : of.runs) {

@@ -106,17 +106,22 @@ void refuse_losses(const files& in, const position& at, const matcher& book,
                             "journal", in.trades.string(), published, book.told()));
 }
 
-// The numbers of orders go on above those in the journal.
-sequencer::sequence first_number(sequencer::checkpoint& file, const position& at) {
-  const auto numbers = or_trouble(file.sequence(orders_name, {.create = true}));
-  return std::max(numbers.position(), at.number + 1);
+// The right to number orders. It goes on above those in the journal, unless somebody put an older
+// checkpoint beside it.
+sequencer::durable_order numbers_of(sequencer::checkpoint& file, const files& in,
+                                    const position& at) {
+  auto numbers = or_trouble(file.order(orders_name, {.create = true}));
+  if (numbers.position() > at.number) return numbers;
+  throw trouble(fmt::format("{0}: would go on at {1}, but the journal has orders up to {2}; say "
+                            "`sequencer adopt {0} --floor {3}`",
+                            in.checkpoint.string(), numbers.position(), at.number, at.number + 1));
 }
 
 // The way in: journal and replica side by side, the book behind both.
 class inlet {
  public:
-  inlet(sequencer::sequence first, append_file& journal, append_file& replica, matcher book)
-      : journal_(journal), replica_(replica), ring_(orders_in_ring, first),
+  inlet(sequencer::durable_order numbers, append_file& journal, append_file& replica, matcher book)
+      : journal_(journal), replica_(replica), ring_(orders_in_ring, std::move(numbers)),
         flow_(start(std::move(book))) {}
 
   order_ring& ring() noexcept { return ring_; }
@@ -235,11 +240,11 @@ void run(const run_options& options) {
   auto book = out.make_matcher();
   const auto at = replay(journal, book);
   refuse_losses(in, at, book, out.published());
-  const auto first = first_number(file, at);
-  auto count = make_tally(in, options, file, at, dropped, first);
+  auto numbers = numbers_of(file, in, at);
+  auto count = make_tally(in, options, file, at, dropped, numbers.position());
   sync_directory(options.directory);
   book.attend(count);
-  inlet way_in(first, journal, replica, std::move(book));
+  inlet way_in(std::move(numbers), journal, replica, std::move(book));
   const auto recovered = clock::now();
   count.facts().recovery_ns = static_cast<std::uint64_t>((recovered - began) /
                                                          std::chrono::nanoseconds(1));

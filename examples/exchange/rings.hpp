@@ -5,6 +5,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <sequencer/durable_ring.hpp>
 #include <sequencer/ring.hpp>
 #include <sequencer/wait.hpp>
 
@@ -12,8 +13,9 @@
 
 namespace examples::exchange {
 
-// In: from any number of gateways; an order's position is its number.
-using order_ring = sequencer::ring<timed<order>, sequencer::producers::many>;
+// In: from any number of gateways. An order's position is its number, and claiming the one is the
+// issue of the other.
+using order_ring = sequencer::ring<timed<order>, sequencer::producers::durable>;
 inline constexpr std::size_t orders_in_ring = 1 << 14;
 
 // Out: a report's position counts reports from the first of all runs.
