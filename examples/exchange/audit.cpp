@@ -21,27 +21,36 @@ namespace examples::exchange {
 
 namespace {
 
+files checked(const std::string& directory) {
+  if (!std::filesystem::is_directory(directory)) {
+    throw trouble(directory + ": is not a directory; name one that `exchange run` filled");
+  }
+  files in(directory);
+  for (const auto& each : {in.checkpoint, in.journal, in.replica, in.trades}) {
+    if (std::filesystem::exists(each)) continue;
+    throw trouble(each.string() + ": is missing; name a directory that `exchange run` filled");
+  }
+  return in;
+}
+
+// Numbers that were issued are below.
+std::uint64_t issued_in(const files& in) {
+  const auto report = or_trouble(sequencer::checkpoint::inspect(in.checkpoint));
+  if (report.owned) {
+    throw trouble(in.directory.string() + ": a run is under way; check when it has ended");
+  }
+  for (const auto& each : report.sequences) {
+    if (each.name == orders_name) return each.exact ? each.position : each.high_water;
+  }
+  return 0;
+}
+
 // All that a check looks at.
 struct evidence {
-  explicit evidence(const std::string& directory) : in(directory) {
-    if (!std::filesystem::is_directory(directory)) {
-      throw trouble(directory + ": is not a directory; name one that `exchange run` filled");
-    }
-    if (!std::filesystem::exists(in.checkpoint)) {
-      throw trouble(directory + ": has no exchange.seq; name a directory that `exchange run` "
-                                "filled");
-    }
-    const auto report = or_trouble(sequencer::checkpoint::inspect(in.checkpoint));
-    if (report.owned) {
-      throw trouble(directory + ": a run is under way; check when it has ended");
-    }
-    for (const auto& each : report.sequences) {
-      if (each.name == orders_name) issued = each.exact ? each.position : each.high_water;
-    }
-  }
+  explicit evidence(const std::string& directory) : in(checked(directory)) {}
 
   files in;
-  std::uint64_t issued = 0;  // numbers are below, says the checkpoint
+  std::uint64_t issued = issued_in(in);
   records<order> journal{in.journal};
   records<order> replica{in.replica};
   records<report> trades{in.trades};
@@ -115,8 +124,8 @@ class auditor {
   // By gateway, its own count: 1, 2, 3, ... in the order of the journal, up to what was promised
   // at least and to what was sent at most.
   void judge_gateways() {
-    std::map<std::size_t, std::uint64_t> present;
-    std::map<std::size_t, std::uint64_t> last;
+    orders_by_gateway present;
+    orders_by_gateway last;
     const auto promised = acknowledged_in(seen_.runs);
     std::uint64_t astray = 0;
     for (const auto& each : orders()) {
@@ -272,7 +281,7 @@ audit check(const std::string& directory) { return auditor(directory).judge(); }
 
 void print(const audit& of) {
   fmt::print("{:>6} {:>12} {:>12} {:>12} {:>8} {:>6} {:>5} {:>12}\n", "run", "first number",
-             "orders found", "orders added", "cut, B", "books", "live", "recovery, ms");
+             "orders found", "orders added", "cut, B", "marks", "live", "recovery, ms");
   for (const auto& run : of.runs) print_run(run);
   fmt::print("\n{} orders, {} of them accepted, {} accepted and lost\n"
              "{} numbers used twice, {} out of order, {} left out\n"
@@ -292,7 +301,7 @@ void print_values(const audit& of) {
     marks += run.marks;
   }
   fmt::print("runs={}\nkilled={}\norders={}\naccepted={}\nlost={}\ntwice={}\nunordered={}\n"
-             "unused={}\ntrades={}\nreports={}\npublished={}\nbooks={}\ndigest={:016x}\n"
+             "unused={}\ntrades={}\nreports={}\npublished={}\nmarks={}\nbook={:016x}\n"
              "recovery_ms={:.1f}\nrecovery_most_ms={:.1f}\nbroken={}\n",
              of.runs.size(), killed, of.orders, of.accepted, of.lost, of.twice, of.unordered,
              of.unused, of.trades, of.reports, of.published, marks, of.digest,

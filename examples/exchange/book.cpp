@@ -18,7 +18,7 @@ void add(checksum& to, const Value& value) noexcept {
 
 void add(checksum& to, const side& of) noexcept {
   add(to, of.quote());
-  for (const auto& each : of.orders()) add(to, each);
+  for (const auto& each : of.orders()) add(to, each.at);
   add(to, of.orders().size());
 }
 

@@ -94,7 +94,7 @@ class book {
 
   std::uint64_t orders() const noexcept { return orders_; }
   std::uint64_t trades() const noexcept { return trades_; }
-  // A checksum of all there is.
+  // A checksum of all there is but numbers: with them left out here and there it is the same book.
   std::uint64_t digest() const noexcept;
 
  private:

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <map>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -72,35 +71,24 @@ class outlet {
 
 // What a journal says about how far everybody was.
 struct position {
-  std::uint64_t orders = 0;
-  std::uint64_t number = 0;                   // of the last order
-  std::map<std::size_t, std::uint64_t> own;  // of the last order, by gateway
+  std::uint64_t number = 0;  // of the last order
+  orders_by_gateway own;
 };
 
 // Hands a journal to a book, which says what is not published yet.
-position replay(const append_file& journal, matcher& book) {
+position replay(const append_file& journal, std::uint64_t orders, matcher& book) {
   position at;
-  const records<order> whole(journal.path());
+  const records<order> whole(journal.path(), orders);
   for (const auto& each : whole.good()) {
     if (!book.apply(each, 0)) break;
-    ++at.orders;
     at.number = each.number;
     at.own[each.gateway] = each.own;
   }
   return at;
 }
 
-// What was accepted is in the journal, and what was published comes of it.
-void refuse_losses(const files& in, const position& at, const matcher& book,
-                   std::uint64_t published) {
-  for (const auto& [gateway, own] : acknowledged_in(tallies_in(in.directory))) {
-    const auto found = at.own.find(gateway);
-    const auto journalled = found == at.own.end() ? 0 : found->second;
-    if (journalled >= own) continue;
-    throw trouble(fmt::format("{}: gateway {} was told that {} of its orders are accepted, {} are "
-                              "here and in the replica; restore one of the two files",
-                              in.journal.string(), gateway, own, journalled));
-  }
+// What was published comes of what is in the journal.
+void refuse_surplus(const files& in, const matcher& book, std::uint64_t published) {
   if (book.told() >= published) return;
   throw trouble(fmt::format("{}: has {} reports, of which the journal explains {}; restore the "
                             "journal", in.trades.string(), published, book.told()));
@@ -150,13 +138,13 @@ class inlet {
 };
 
 tally make_tally(const files& in, const run_options& options, const sequencer::checkpoint& file,
-                 const position& at, std::uint64_t dropped, sequencer::sequence first) {
+                 const mended& found, const position& at, sequencer::sequence first) {
   run_facts facts{};
   facts.epoch = file.open_epoch();
   facts.threads = options.gateways;
   facts.first = first;
-  facts.orders = at.orders;
-  facts.dropped = dropped;
+  facts.orders = found.orders;
+  facts.dropped = found.dropped;
   facts.live = file.live();
   auto made = tally::create(tally_path(in.directory, facts.epoch), facts);
   for (const auto& [gateway, own] : at.own) {
@@ -235,13 +223,13 @@ void run(const run_options& options) {
                                                                      .live = options.live}));
   append_file journal(in.journal);
   append_file replica(in.replica);
-  const auto dropped = mend(journal, replica);
+  const auto found = mend(journal, replica, acknowledged_in(tallies_in(in.directory)));
   outlet out(in);
   auto book = out.make_matcher();
-  const auto at = replay(journal, book);
-  refuse_losses(in, at, book, out.published());
+  const auto at = replay(journal, found.orders, book);
+  refuse_surplus(in, book, out.published());
   auto numbers = numbers_of(file, in, at);
-  auto count = make_tally(in, options, file, at, dropped, numbers.position());
+  auto count = make_tally(in, options, file, found, at, numbers.position());
   sync_directory(options.directory);
   book.attend(count);
   inlet way_in(std::move(numbers), journal, replica, std::move(book));

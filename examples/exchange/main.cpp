@@ -87,13 +87,13 @@ int run_check(const check_options& options) {
 
 int main(int argc, char** argv) {
   CLI::App app(about);
-  app.footer(footer);
   app.require_subcommand(1);
   app.name("exchange");
   exchange::run_options run;
   check_options check;
   add_run(app, run);
   add_check(app, check);
+  app.footer(footer);  // of the whole, so after its verbs, which would inherit it
   try {
     app.parse(argc, argv);
     if (app.got_subcommand("check")) return run_check(check);

@@ -32,8 +32,9 @@ Record sealed(Record of) noexcept {
 template <class Record>
 class records {
  public:
-  // Throws trouble.
-  explicit records(const std::filesystem::path& file) : map_(mapped_file::open(file)) {
+  // The first `known` are known to be good. Throws trouble.
+  explicit records(const std::filesystem::path& file, std::size_t known = 0)
+      : map_(mapped_file::open(file)), good_(known) {
     while (good_ < whole() && is_good(good_)) ++good_;
   }
 
@@ -55,7 +56,7 @@ class records {
   bool is_good(std::size_t i) const noexcept { return at(i)->seal == seal_of(*at(i)); }
 
   mapped_file map_;
-  std::size_t good_ = 0;
+  std::size_t good_;
 };
 
 }  // namespace examples::exchange

@@ -23,8 +23,8 @@ tallies tallies_in(const std::filesystem::path& directory) {
   return found;
 }
 
-std::map<std::size_t, std::uint64_t> acknowledged_in(const tallies& all) {
-  std::map<std::size_t, std::uint64_t> most;
+orders_by_gateway acknowledged_in(const tallies& all) {
+  orders_by_gateway most;
   for (const auto& [epoch, run] : all) {
     for (std::size_t i = 0; i < run.threads().size(); ++i) {
       most[i] = std::max(most[i], run.threads()[i].acknowledged.load());

@@ -45,8 +45,10 @@ std::filesystem::path tally_path(const std::filesystem::path& directory, std::ui
 // Of all runs of a directory, by epoch. Throws trouble.
 using tallies = std::map<std::uint64_t, tally>;
 tallies tallies_in(const std::filesystem::path& directory);
-// By gateway: up to which of its orders it was ever told that they are accepted.
-std::map<std::size_t, std::uint64_t> acknowledged_in(const tallies& all);
+// Up to which of its orders a gateway got somewhere, by its own count.
+using orders_by_gateway = std::map<std::size_t, std::uint64_t>;
+// Up to which it was ever told that they are accepted.
+orders_by_gateway acknowledged_in(const tallies& all);
 
 // A kill in the middle leaves a mark that says it is none.
 inline void write(book_mark& to, book_mark now) noexcept {
