@@ -89,7 +89,7 @@ struct guest {
 };
 
 inline constexpr guest guests[] = {
-    {"boost", {"src/checkpoint/", "bench/", "perf/", "tests/"}},
+    {"boost", {"src/checkpoint/", "examples/", "bench/", "perf/", "tests/"}},
     {"CLI", {"src/tool/", "examples/", "perf/"}},
     {"fmt", {"src/tool/", "examples/", "perf/"}},
     {"nlohmann", {"src/tool/", "perf/", "tests/"}},

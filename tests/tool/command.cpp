@@ -99,6 +99,13 @@ void running::stop_reading() { close_once(out_); }
 
 void running::signal(int number) { ::kill(pid_, number); }
 
+bool running::ended() const {
+  ::siginfo_t how{};
+  const bool told = ::waitid(P_PID, static_cast<id_t>(pid_), &how,
+                             WEXITED | WNOHANG | WNOWAIT) == 0;
+  return told && how.si_pid == pid_;
+}
+
 outcome running::finish() {
   while (out_ >= 0 || err_ >= 0) {
     ::pollfd both[2] = {{out_, POLLIN, 0}, {err_, POLLIN, 0}};

@@ -30,6 +30,8 @@ class running {
   std::string line();
   void stop_reading();
   void signal(int number);
+  // Whether it came to its end already; finish() says how.
+  bool ended() const;
   // Reads what is left and waits for the end.
   outcome finish();
 
