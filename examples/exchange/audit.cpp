@@ -269,7 +269,8 @@ void print_run(const run_audit& run) {
 std::vector<std::uint64_t> recoveries_of(const audit& of) {
   std::vector<std::uint64_t> spans;
   for (const auto& run : of.runs) {
-    if (run.recovery_ns != 0) spans.push_back(run.recovery_ns);  // 0: killed before it was done
+    // One that found nothing recovers nothing; 0: it was killed before it was done.
+    if (run.found != 0 && run.recovery_ns != 0) spans.push_back(run.recovery_ns);
   }
   std::sort(spans.begin(), spans.end());
   return spans;
