@@ -43,17 +43,18 @@ class outlet {
   std::uint64_t published() const noexcept { return published_; }
   const latency& spans() const noexcept { return spans_; }
 
-  // Everything that was said is in the file.
+  // Everything that was said is in the file. Throws trouble where that is not so.
   void end() {
-    static_cast<void>(flow_.drain());
+    const auto done = flow_.drain();
     trades_.check();
+    or_trouble(done);
   }
 
  private:
   std::uint64_t cut_torn_tail() {
-    const auto whole = records<report>(trades_.path()).good();
-    trades_.cut(whole.size_bytes());
-    return whole.size();
+    const records<report> there(trades_.path());
+    trades_.cut(there.good().size_bytes());
+    return there.good().size();
   }
 
   sequencer::flow<report_ring> start() {
@@ -76,11 +77,11 @@ struct position {
 };
 
 // Hands a journal to a book, which says what is not published yet.
-position replay(const append_file& journal, std::uint64_t orders, matcher& book) {
+position replay(const append_file& journal, std::uint64_t orders, matcher& book, outlet& out) {
   position at;
   const records<order> whole(journal.path(), orders);
   for (const auto& each : whole.good()) {
-    if (!book.apply(each, 0)) break;
+    if (!book.apply(each, 0)) out.end();  // which knows why
     at.number = each.number;
     at.own[each.gateway] = each.own;
   }
@@ -114,12 +115,13 @@ class inlet {
 
   order_ring& ring() noexcept { return ring_; }
 
-  // Everything that was sent is accepted.
-  void end() {
+  // Everything that was sent is accepted. Fails: closed, when a stage did not go on. Throws trouble
+  // where one of these knows why.
+  sequencer::result<void> end() {
     const auto done = flow_.drain();
     journal_.check();
     replica_.check();
-    static_cast<void>(done);
+    return done;
   }
 
  private:
@@ -190,7 +192,7 @@ std::uint64_t send(const run_options& options, market& in, std::uint64_t total, 
   }
   threads.clear();
   for (const auto& each : gateways) {
-    if (!each.why().empty()) throw trouble(each.why());
+    if (!each.why().empty()) throw trouble("taking a number: " + each.why());
   }
   return sent_of(count) - before;
 }
@@ -198,10 +200,11 @@ std::uint64_t send(const run_options& options, market& in, std::uint64_t total, 
 double ms(double ns) { return ns / 1e6; }
 
 void print(const run_facts& facts, std::uint64_t sent, double seconds, const latency& spans) {
-  fmt::print("run {}: {} orders recovered in {:.1f} ms; from number {} on {} orders accepted in "
-             "{:.2f} s, {:.0f} a second\n", facts.epoch, facts.orders,
-             ms(static_cast<double>(facts.recovery_ns)), facts.first, sent, seconds,
-             static_cast<double>(sent) / seconds);
+  fmt::print("run {}: {} orders recovered in {:.1f} ms; ", facts.epoch, facts.orders,
+             ms(static_cast<double>(facts.recovery_ns)));
+  if (sent == 0) return fmt::print("no order is left to send\n");
+  fmt::print("from number {} on {} orders accepted in {:.2f} s, {:.0f} a second\n", facts.first,
+             sent, seconds, static_cast<double>(sent) / seconds);
   if (spans.count() == 0) return;
   fmt::print("gateway to publisher, ms: p50 {:.2f}, p90 {:.2f}, p99 {:.2f}, p99.9 {:.2f}, "
              "max {:.2f}\n", ms(spans.quantile(0.5)), ms(spans.quantile(0.9)),
@@ -226,7 +229,7 @@ void run(const run_options& options) {
   const auto found = mend(journal, replica, acknowledged_in(tallies_in(in.directory)));
   outlet out(in);
   auto book = out.make_matcher();
-  const auto at = replay(journal, found.orders, book);
+  const auto at = replay(journal, found.orders, book, out);
   refuse_surplus(in, book, out.published());
   auto numbers = numbers_of(file, in, at);
   auto count = make_tally(in, options, file, found, at, numbers.position());
@@ -238,8 +241,9 @@ void run(const run_options& options) {
                                                          std::chrono::nanoseconds(1));
   market market{orders, way_in.ring(), options.gateways, every(options)};
   const auto sent = send(options, market, total, count, end);
-  way_in.end();
+  const auto accepted = way_in.end();
   out.end();
+  or_trouble(accepted);
   const std::chrono::duration<double> spent = clock::now() - recovered;
   count.facts().ended = 1;
   or_trouble(file.close());

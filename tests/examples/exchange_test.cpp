@@ -191,6 +191,9 @@ TEST_F(exchange_test, quotes_come_from_a_file) {
   ASSERT_EQ(journal.size(), 6u);
   EXPECT_EQ(journal[2].ask.price, 5859100);
   EXPECT_EQ(journal[4].bid.size, 18);
+  const auto published = exchange({"trades", desk_, "--all"});
+  EXPECT_EQ(published.status, 0);
+  EXPECT_THAT(published.out, HasSubstr("order 1 left ask 200 at 5859400, bid 18 at 5853300\n"));
 }
 
 TEST_F(exchange_test, what_a_kill_tears_is_cut_off) {
