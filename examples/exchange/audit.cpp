@@ -135,6 +135,12 @@ class auditor {
       present[each.gateway] += promise != promised.end() && each.own <= promise->second;
     }
     if (astray != 0) broken("{} orders do not follow their gateway's order before", astray);
+    auto sent = sent_in(seen_.runs);
+    for (const auto& [gateway, own] : last) {
+      if (own <= sent[gateway]) continue;
+      broken("the journal has {} orders of gateway {} that it never sent", own - sent[gateway],
+             gateway);
+    }
     for (const auto& [gateway, own] : promised) {
       found_.accepted += own;
       if (present[gateway] >= own) continue;

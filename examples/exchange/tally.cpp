@@ -8,6 +8,20 @@
 
 namespace examples::exchange {
 
+namespace {
+
+orders_by_gateway most_in(const tallies& all, std::atomic<std::uint64_t> gateway_tally::*count) {
+  orders_by_gateway most;
+  for (const auto& [epoch, run] : all) {
+    for (std::size_t i = 0; i < run.threads().size(); ++i) {
+      most[i] = std::max(most[i], (run.threads()[i].*count).load());
+    }
+  }
+  return most;
+}
+
+}  // namespace
+
 std::filesystem::path tally_path(const std::filesystem::path& directory, std::uint64_t epoch) {
   return directory / fmt::format("run-{:010}.tally", epoch);
 }
@@ -24,13 +38,9 @@ tallies tallies_in(const std::filesystem::path& directory) {
 }
 
 orders_by_gateway acknowledged_in(const tallies& all) {
-  orders_by_gateway most;
-  for (const auto& [epoch, run] : all) {
-    for (std::size_t i = 0; i < run.threads().size(); ++i) {
-      most[i] = std::max(most[i], run.threads()[i].acknowledged.load());
-    }
-  }
-  return most;
+  return most_in(all, &gateway_tally::acknowledged);
 }
+
+orders_by_gateway sent_in(const tallies& all) { return most_in(all, &gateway_tally::sent); }
 
 }  // namespace examples::exchange

@@ -49,6 +49,8 @@ tallies tallies_in(const std::filesystem::path& directory);
 using orders_by_gateway = std::map<std::size_t, std::uint64_t>;
 // Up to which it was ever told that they are accepted.
 orders_by_gateway acknowledged_in(const tallies& all);
+// Up to which it ever began to send them.
+orders_by_gateway sent_in(const tallies& all);
 
 // A kill in the middle leaves a mark that says it is none.
 inline void write(book_mark& to, book_mark now) noexcept {

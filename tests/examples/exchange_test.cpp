@@ -286,6 +286,17 @@ TEST_F(exchange_test, check_finds_an_order_that_is_journalled_twice) {
   expect_broken("1 orders do not follow their gateway's order before");
 }
 
+TEST_F(exchange_test, check_finds_an_order_that_nobody_sent) {
+  run(desk_, 1'000);
+  change_orders([](auto& all) {
+    auto more = all.back();
+    ++more.number;
+    ++more.own;
+    all.push_back(sealed(more));
+  });
+  expect_broken("that it never sent");
+}
+
 TEST_F(exchange_test, check_finds_a_replica_that_differs) {
   run(desk_, 1'000);
   auto replica = read<order>(desk_ + "/replica");
