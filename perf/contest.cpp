@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <utility>
 
 #include "stats.hpp"
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr std::uint64_t recorded_items = 5'000;  // a thread, checked one by one after each slice
 constexpr int attempts = 6;                      // at an undisturbed slice
+constexpr std::uint64_t crowded_items = 65'536;  // at first, where threads take turns
 constexpr double far_factor = 1.7;               // a transfer this much slower or faster than most
                                                  // is another placement
 
@@ -23,6 +25,7 @@ struct sample {
   double faster_probe = 0;
   bool disturbed = false;
   bool taken = false;
+  std::vector<double> extras;
 };
 
 // Everything that is known of one contender.
@@ -40,11 +43,14 @@ class stage {
     for (auto& each : lanes_) each.samples.resize(how.rounds);
   }
 
-  // Items of a slice. The faster of two runs counts: one that was pushed aside says nothing.
+  // Items of a slice. The faster of two runs counts: one that was pushed aside says nothing. A
+  // crowd begins with many, because a turn of the scheduler's takes milliseconds, however few.
   void calibrate(std::size_t which) {
     auto& items = lanes_[which].items;
+    if (of_.crowd != nullptr) items = crowded_items;
     for (;;) {
-      const auto took = std::min(slice(which).ns, slice(which).ns);
+      auto took = slice(which).ns;
+      if (took < 10 * how_.slice_ns) took = std::min(took, slice(which).ns);
       if (took >= how_.slice_ns / 4) {
         const auto scale = how_.slice_ns / took;
         items = std::max<std::uint64_t>(
@@ -76,12 +82,15 @@ class stage {
     const auto after = probe();
     check_numbers(which);
     sample made;
+    made.extras = of_.entries[which].runs->extras();
     const auto counting = of_.counting == 0 ? of_.params.threads : of_.counting;
     const auto items = static_cast<double>(lanes_[which].items) * counting;
     made.ns = took.ns / items;
     made.probe = std::max(before, after);
     made.faster_probe = std::min(before, after);
-    made.disturbed = took.stolen || took.preempted > of_.entries[which].runs->own_preemptions();
+    const auto preempted =
+        of_.crowd == nullptr && took.preempted > of_.entries[which].runs->own_preemptions();
+    made.disturbed = took.stolen || preempted;
     made.taken = true;
     return made;
   }
@@ -89,23 +98,26 @@ class stage {
   timing slice(std::size_t which) {
     auto& runs = *of_.entries[which].runs;
     const auto items = lanes_[which].items;
-    std::vector<share> shares(of_.params.threads);
+    std::vector<share> shares(working());
     runs.prepare(of_.params.threads);
-    const auto took =
-        workers_.run(of_.params.threads, [&](unsigned i) { runs.work(i, items, shares[i]); });
+    auto took = crew().run(working(), [&](unsigned i) { runs.work(i, items, shares[i]); });
     note(which, runs.judge(shares));
+    if (const auto own = runs.own_ns(); own >= 0) took.ns = own;
     return took;
   }
 
   void check_numbers(std::size_t which) {
     auto& runs = *of_.entries[which].runs;
-    std::vector<share> shares(of_.params.threads);
+    std::vector<share> shares(working());
     const auto items = std::min(recorded_items, lanes_[which].items);
     for (auto& each : shares) each.kept.reserve(items);
     runs.prepare(of_.params.threads);
-    workers_.run(of_.params.threads, [&](unsigned i) { runs.record(i, items, shares[i]); });
+    crew().run(working(), [&](unsigned i) { runs.record(i, items, shares[i]); });
     note(which, runs.judge(shares));
   }
+
+  unsigned working() const { return of_.working == 0 ? of_.params.threads : of_.working; }
+  team& crew() { return of_.crowd == nullptr ? workers_ : *of_.crowd; }
 
   void note(std::size_t which, std::string wrong) {
     if (lanes_[which].wrong.empty()) lanes_[which].wrong = std::move(wrong);
@@ -140,15 +152,16 @@ regime regime_of(const sample& of, double usual) {
   return as_usual ? regime::near : regime::mixed;
 }
 
-// The samples of every lane that belong to one regime; NaN elsewhere.
+// A figure of every lane's samples that belong to one regime; NaN elsewhere.
+template <class Figure>
 std::vector<std::vector<double>> in_regime(const std::vector<lane>& lanes, regime wanted,
-                                           double usual) {
+                                           double usual, Figure figure) {
   std::vector<std::vector<double>> chosen;
   for (const auto& lane : lanes) {
     auto& to = chosen.emplace_back();
     for (const auto& each : lane.samples) {
       const bool fits = each.taken && regime_of(each, usual) == wanted;
-      to.push_back(fits ? each.ns : std::numeric_limits<double>::quiet_NaN());
+      to.push_back(fits ? figure(each) : std::numeric_limits<double>::quiet_NaN());
     }
   }
   return chosen;
@@ -193,6 +206,24 @@ void add_ratio(const contest& of, const std::string& ours, const std::string& pe
                          wins, ratios.size()});
 }
 
+// Who is wrong is shown, though none of its samples belong to a regime.
+void add_void_rows(const contest& of, const std::vector<lane>& lanes, std::size_t first_row,
+                   results& into) {
+  for (std::size_t i = 0; i < lanes.size(); ++i) {
+    const auto shown = std::any_of(
+        into.rows.begin() + static_cast<std::ptrdiff_t>(first_row), into.rows.end(),
+        [&](const row& each) { return each.contender == of.entries[i].name; });
+    if (shown || lanes[i].wrong.empty()) continue;
+    std::vector<double> all;
+    for (const auto& each : lanes[i].samples) all.push_back(each.ns);
+    auto params = of.params;
+    params.placement = "any";
+    into.rows.push_back({of.name, of.entries[i].name, params, "ns/item", all.size(),
+                         lanes[i].discarded, quantile(all, 0.1), quantile(all, 0.5),
+                         quantile(all, 0.9), false, lanes[i].wrong, 0});
+  }
+}
+
 }  // namespace
 
 void add_rows(const contest& of, const std::vector<std::vector<double>>& samples,
@@ -233,8 +264,20 @@ void run_contest(contest& of, const plan& how, team& workers, std::mt19937_64& r
   const auto before = into.rows.size();
   for (const auto which : {regime::one, regime::near, regime::sibling, regime::far}) {
     of.params.placement = name_of(which);
-    add_rows(of, in_regime(on.lanes(), which, usual), discarded, wrong, "ns/item", random, into);
+    const auto mean = [](const sample& each) { return each.ns; };
+    add_rows(of, in_regime(on.lanes(), which, usual, mean), discarded, wrong, "ns/item", random,
+             into);
+    for (std::size_t i = 0; i < of.extras.size(); ++i) {
+      const auto figure = [&](const sample& each) {
+        return i < each.extras.size() ? each.extras[i] : std::numeric_limits<double>::quiet_NaN();
+      };
+      const auto whole = std::exchange(of.name, of.name + "_" + of.extras[i]);
+      add_rows(of, in_regime(on.lanes(), which, usual, figure), discarded, wrong, "ns", random,
+               into);
+      of.name = whole;
+    }
   }
+  add_void_rows(of, on.lanes(), before, into);
   for (auto at = before; at < into.rows.size(); ++at) {
     const auto& lane = on.lanes()[index_of(of, into.rows[at].contender)];
     into.rows[at].disturbed = static_cast<std::uint64_t>(

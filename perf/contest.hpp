@@ -39,6 +39,11 @@ class contender {
   virtual std::string judge(std::span<const share> shares) = 0;
   // Preemptions of workers that are its own doing (a keeper that woke), since prepare().
   virtual std::uint64_t own_preemptions() { return 0; }
+  // What the slice took by its own clock, where its threads are not the team's; below 0: as long as
+  // the team's work.
+  virtual double own_ns() { return -1; }
+  // One figure for each of contest::extras, of what record() did last.
+  virtual std::vector<double> extras() { return {}; }
 };
 
 struct entry {
@@ -51,6 +56,9 @@ struct contest {
   std::string name;  // the case
   parameters params;
   unsigned counting = 0;  // threads whose items count; 0: all
+  unsigned working = 0;   // threads of the team that work; 0: all, and none has threads of its own
+  team* crowd = nullptr;  // who works instead of the pinned team, being more than there are CPUs
+  std::vector<std::string> extras;  // figures of each checked slice: rows of "case_extra", in ns
   std::vector<entry> entries;
   std::vector<std::pair<std::string, std::string>> ratios;  // ours, peer
 };

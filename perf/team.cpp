@@ -2,6 +2,7 @@
 #include "team.hpp"
 
 #include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -21,6 +22,7 @@ std::uint64_t involuntary_switches() {
 }
 
 void pin(int cpu) {
+  if (cpu == team::any_cpu) return;
   cpu_set_t only;
   CPU_ZERO(&only);
   CPU_SET(static_cast<std::size_t>(cpu), &only);
@@ -29,7 +31,8 @@ void pin(int cpu) {
 
 }  // namespace
 
-team::team(std::vector<int> cpus) : spans_(cpus.size()) {
+team::team(std::vector<int> cpus)
+    : crowded_(std::find(cpus.begin(), cpus.end(), any_cpu) != cpus.end()), spans_(cpus.size()) {
   for (unsigned i = 0; i < cpus.size(); ++i) {
     threads_.emplace_back([this, i, cpu = cpus[i]] { serve(i, cpu); });
   }
@@ -62,7 +65,7 @@ void team::serve(unsigned index, int cpu) {
 void team::work_once(unsigned index) {
   const auto before = involuntary_switches();
   --present_;
-  while (present_ != 0) sequencer::cpu::relax();
+  while (present_ != 0) crowded_ ? static_cast<void>(::sched_yield()) : sequencer::cpu::relax();
   auto& mine = spans_[index];
   mine.began = sequencer::cpu::ticks();
   (*work_)(index);

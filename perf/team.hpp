@@ -18,9 +18,13 @@ struct timing {
   bool stolen = false;          // the hypervisor took time from some CPU
 };
 
-// Threads pinned to CPUs, kept for the whole program, released together.
+// Threads pinned to CPUs, kept for long, released together.
 class team {
  public:
+  // Of a thread that is not pinned. Where there is one, the threads may be more than the CPUs are,
+  // and make way for each other until all are there.
+  static constexpr int any_cpu = -1;
+
   explicit team(std::vector<int> cpus);
   ~team();
   team(const team&) = delete;
@@ -44,6 +48,7 @@ class team {
   void serve(unsigned index, int cpu);
   void work_once(unsigned index);
 
+  const bool crowded_;
   std::mutex guard_;
   std::condition_variable changed_;
   std::uint64_t job_ = 0;

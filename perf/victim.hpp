@@ -1,30 +1,25 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sys/types.h>
-
 #include <string>
 #include <vector>
+
+#include "coprocess.hpp"
 
 namespace perf {
 
 // A process of this program that opens a checkpoint, says what it has to say in one line, and
 // waits to be killed.
-class victim {
+class victim : public coprocess {
  public:
-  // Throws std::runtime_error when it cannot be started.
-  victim(const std::string& program, const std::vector<std::string>& arguments);
-  ~victim() { kill(); }
-  victim(const victim&) = delete;
-
-  // Its line; throws when it ended without one.
-  std::string said();
-  // SIGKILL, and waits for its end. Idempotent.
-  void kill();
+  victim(const std::string& program, std::vector<std::string> arguments)
+      : coprocess(with(program, std::move(arguments))) {}
 
  private:
-  pid_t pid_ = -1;
-  int pipe_ = -1;
+  static std::vector<std::string> with(const std::string& program, std::vector<std::string> line) {
+    line.insert(line.begin(), program);
+    return line;
+  }
 };
 
 }  // namespace perf
