@@ -16,6 +16,7 @@ namespace perf {
 struct surroundings {
   plan how;
   bool quick = false;
+  bool full = false;         // also peers that were never among the fastest
   bool plant_wrong = false;  // adds a contender that issues a number twice
   std::string directory;     // for checkpoint files; on the storage that is to be measured
   std::string program;       // path of this program, to run parts of it as processes to be killed
@@ -29,6 +30,7 @@ struct named_case {
   std::string what;
   double seconds;        // about, in the default mode
   double quick_seconds;  // about, in --quick
+  double full_seconds;   // about, in --full
   std::function<void(surroundings&)> run;
 };
 
@@ -49,6 +51,21 @@ void run_sizes(surroundings& in);
 void run_ring(surroundings& in);
 void run_ring_batches(surroundings& in);
 void run_ring_many(surroundings& in);
+// payload_case.cpp
+void run_payloads(surroundings& in);
+// topology_case.cpp
+void run_joins(surroundings& in);
+void run_broadcasts(surroundings& in);
+void run_graphs(surroundings& in);
+// ping_pong_case.cpp
+void run_ping_pong(surroundings& in);
+// latency_case.cpp
+void run_latency(surroundings& in);
+// wake_case.cpp
+void run_wake(surroundings& in);
+void run_parking_publish(surroundings& in);
+// memory_case.cpp
+void run_memory(surroundings& in);
 
 // Takes the part of the process that is killed; `arguments` as recovery_case.cpp passes them.
 int run_victim(const std::vector<std::string>& arguments);
@@ -60,6 +77,10 @@ std::string text_of(const ratio& of);
 void judge_ratio(surroundings& in, const std::string& what, const std::string& target,
                  const std::string& name, unsigned threads, const std::string& ours,
                  const std::string& peer, const std::function<bool(const ratio&)>& met);
+// The least ratio of ours to any of the peers that `counts` decides.
+void judge_fastest(surroundings& in, const std::string& what, double least,
+                   const std::string& name, const std::string& ours,
+                   const std::function<bool(const std::string& peer)>& counts);
 // Files of this run only.
 std::string fresh_file(const surroundings& in, const std::string& name);
 

@@ -14,6 +14,7 @@
 
 #include "cases.hpp"
 #include "host.hpp"
+#include "peers/offers.hpp"
 #include "progress.hpp"
 #include "results.hpp"
 #include "team.hpp"
@@ -22,6 +23,7 @@ namespace {
 
 struct settings {
   bool quick = false;
+  bool full = false;
   bool list = false;
   bool plant_wrong = false;
   std::string json;
@@ -40,15 +42,17 @@ std::vector<std::string> case_names() {
 }
 
 void describe(CLI::App& app, settings& to) {
-  app.add_flag("--quick", to.quick, "shorter slices and fewer rounds, under a minute");
+  auto* quick = app.add_flag("--quick", to.quick, "shorter slices and fewer rounds");
+  app.add_flag("--full", to.full, "longer slices, more rounds, and more peers")
+      ->excludes(quick);
   app.add_flag("--list", to.list, "the cases, and what they measure");
   app.add_option("--case", to.cases, "only these")->check(CLI::IsMember(case_names()));
   app.add_option("--json", to.json, "write the results to a file, see docs/perf-json.md");
   app.add_option("--directory", to.directory, "where checkpoint files go: the storage to measure")
       ->check(CLI::ExistingDirectory);
   app.add_option("--seed", to.seed, "of the order of contenders (0: a new one, printed)");
-  app.add_option("--rounds", to.rounds, "rounds of each contest (0: by mode, 61 or 31)");
-  app.add_option("--slice-ms", to.slice_ms, "length of a timed slice (0: by mode, 10 or 3)");
+  app.add_option("--rounds", to.rounds, "rounds of each contest (0: by mode, 61, 41 or 31)");
+  app.add_option("--slice-ms", to.slice_ms, "length of a timed slice (0: by mode, 10, 5 or 2)");
   app.add_flag("--plant-wrong", to.plant_wrong,
                "add a contender that issues numbers twice; its row must come out void");
   app.add_option("--victim", to.victim, "used by the program itself")->group("");
@@ -90,6 +94,14 @@ void print_host(const perf::results& all) {
              host.invariant_tsc ? "" : "; the time-stamp counter is NOT invariant here");
 }
 
+perf::plan plan_of(const settings& from) {
+  perf::plan how;
+  how.rounds = from.rounds != 0 ? from.rounds : from.quick ? 31 : from.full ? 61 : 41;
+  const double by_mode = from.quick ? 2 : from.full ? 10 : 5;
+  how.slice_ns = (from.slice_ms > 0 ? from.slice_ms : by_mode) * 1e6;
+  return how;
+}
+
 int measure(const settings& from) {
   perf::results all;
   all.host = perf::look_at_host();
@@ -98,15 +110,13 @@ int measure(const settings& from) {
   std::mt19937_64 random(all.seed);
   perf::team workers(perf::usable_cpus());
   const scratch files(from.directory);
-  perf::plan how;
-  how.rounds = from.rounds != 0 ? from.rounds : from.quick ? 31 : 61;
-  how.slice_ns = (from.slice_ms > 0 ? from.slice_ms : from.quick ? 3 : 10) * 1e6;
-  how.seed = all.seed;
-  perf::surroundings in{how, from.quick, from.plant_wrong, files.path(),
+  perf::surroundings in{plan_of(from), from.quick, from.full, from.plant_wrong, files.path(),
                         std::filesystem::read_symlink("/proc/self/exe").string(), workers, random,
                         all};
+  in.how.seed = all.seed;
+  for (const auto& each : perf::peers::absent()) all.remarks.push_back("not measured: " + each);
   const auto length = [&](const perf::named_case& of) {
-    return from.quick ? of.quick_seconds : of.seconds;
+    return from.quick ? of.quick_seconds : from.full ? of.full_seconds : of.seconds;
   };
   double seconds = 0;
   for (const auto& each : perf::all_cases()) seconds += chosen(from, each.name) ? length(each) : 0;

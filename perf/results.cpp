@@ -83,17 +83,17 @@ const row* results::find_row(const std::string& name, unsigned threads,
 }
 
 void print_rows(const results& all) {
-  fmt::print("\n{:<16} {:<22} {:>7} {:<5} {:>11} {:>11} {:>11} {:>7} {:>5}\n", "case",
+  fmt::print("\n{:<17} {:<22} {:>7} {:<7} {:>11} {:>11} {:>11} {:>7} {:>5}\n", "case",
              "contender", "threads", "place", "p10", "median", "p90", "rounds", "disc.");
   for (const auto& each : all.rows) {
-    fmt::print("{:<16} {:<22} {:>7} {:<5} {:>11} {:>11} {:>11} {:>7} {:>5}  {}\n", each.name,
+    fmt::print("{:<17} {:<22} {:>7} {:<7} {:>11} {:>11} {:>11} {:>7} {:>5}  {}\n", each.name,
                each.contender, each.params.threads, each.params.placement, span(each.p10),
                span(each.median), span(each.p90), each.rounds, each.discarded, note_on(each));
   }
-  fmt::print("\n{:<16} {:<22} {:<22} {:>7} {:<5} {:>22} {:>9}\n", "case", "ours", "peer",
+  fmt::print("\n{:<17} {:<22} {:<22} {:>7} {:<7} {:>22} {:>9}\n", "case", "ours", "peer",
              "threads", "place", "times as fast [95 %]", "wins");
   for (const auto& each : all.ratios) {
-    fmt::print("{:<16} {:<22} {:<22} {:>7} {:<5} {:>22} {:>9}\n", each.name, each.ours, each.peer,
+    fmt::print("{:<17} {:<22} {:<22} {:>7} {:<7} {:>22} {:>9}\n", each.name, each.ours, each.peer,
                each.params.threads, each.params.placement,
                fmt::format("{:.3f} [{:.3f}, {:.3f}]", each.median, each.low, each.high),
                fmt::format("{} of {}", each.wins, each.rounds));
@@ -102,9 +102,9 @@ void print_rows(const results& all) {
 }
 
 void print_verdicts(const results& all) {
-  fmt::print("\n{:<50} {:<31} {:<38} {}\n", "what", "target", "here", "");
+  fmt::print("\n{:<60} {:<31} {:<38} {}\n", "what", "target", "here", "");
   for (const auto& each : all.verdicts) {
-    fmt::print("{:<50} {:<31} {:<38} {}\n", each.what, each.target, each.figure,
+    fmt::print("{:<60} {:<31} {:<38} {}\n", each.what, each.target, each.figure,
                each.met ? "pass" : "SHORT");
   }
 }

@@ -100,6 +100,8 @@ inline constexpr guest guests[] = {
     {"atomic_queue", {"perf/"}},
     {"concurrentqueue", {"perf/"}},
     {"readerwriterqueue", {"perf/"}},
+    {"oneapi", {"perf/"}},
+    {"xenium", {"perf/"}},
 };
 
 // First parts of paths that belong to the system.

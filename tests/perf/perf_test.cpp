@@ -9,6 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <thread>
 
 #include "tests/tool/command.hpp"
 
@@ -103,6 +104,39 @@ TEST(perf, its_json_is_as_documented_and_a_wrong_contender_is_void) {
   expect_ratios(measured);
   expect_contenders(measured);
   expect_only_the_planted_one_void(measured);
+}
+
+// One tiny run of contests of the ring, with a wrong contender of each kind.
+TEST(perf, a_wrong_ring_a_wrong_graph_and_a_wrong_disruptor_are_void) {
+  if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "a ring's contests need 2 CPUs";
+  const command::scratch scratch;
+  const auto file = scratch / "out.json";
+  const auto ran = measure({"--quick", "--rounds", "3", "--slice-ms", "0.2", "--plant-wrong",
+                            "--case", "ring_1p1c", "--case", "ring_broadcasts", "--case", "graphs",
+                            "--case", "ping_pong", "--directory", scratch / "", "--json", file});
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  std::ifstream in(file);
+  std::map<std::string, names> wrong;
+  const auto measured = json::parse(in, nullptr, false);
+  for (const auto& row : measured["rows"]) {
+    const std::string who = row["contender"];
+    EXPECT_EQ(row["valid"], !who.starts_with("planted_wrong")) << row;
+    if (!row["valid"]) wrong[row["case"]].insert(who);
+  }
+  names in_ring{"planted_wrong", "planted_wrong_order"};
+  if (ran.out.find("not measured: lmax") == ran.out.npos) in_ring.insert("planted_wrong_lmax");
+  EXPECT_EQ(wrong["ring_1p1c"], in_ring);
+  for (const char* each : {"ring_1p2c", "ring_1p3c", "pipeline_3", "ping_pong"}) {
+    EXPECT_TRUE(wrong[each].contains("planted_wrong")) << each;
+  }
+}
+
+TEST(perf, sleepers_and_what_a_ring_takes_are_measured) {
+  const auto ran = measure({"--quick", "--rounds", "3", "--slice-ms", "0.2", "--case", "wake_up",
+                            "--case", "parking_publish", "--case", "ring_memory"});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  EXPECT_THAT(ran.out, HasSubstr("a slot of an event of 48 bytes: 56 bytes"));
+  EXPECT_THAT(ran.out, testing::Not(HasSubstr("VOID")));
 }
 
 TEST(perf, sizes_are_within_their_targets) {

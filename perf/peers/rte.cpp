@@ -1,0 +1,76 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include <rte_ring.h>
+#include <rte_ring_elem.h>
+
+#include <cstdlib>
+#include <new>
+
+#include "offers.hpp"
+
+namespace perf::peers {
+
+namespace {
+
+// DPDK's ring on plain memory, without its environment: elements by value.
+template <class Event, unsigned Flags>
+struct rte {
+  using event = Event;
+  static constexpr bool single = (Flags & RING_F_SP_ENQ) != 0;
+  static constexpr unsigned size = sizeof(Event);
+
+  rte() : queue(static_cast<rte_ring*>(std::aligned_alloc(128, bytes()))) {
+    if (queue == nullptr) throw std::bad_alloc();
+    // One of its places stays empty.
+    if (rte_ring_init(queue, "perf", slots_for<Event>, Flags) != 0) throw std::bad_alloc();
+  }
+  ~rte() { std::free(queue); }
+  rte(const rte&) = delete;
+
+  static std::size_t bytes() {
+    const auto exact = rte_ring_get_memsize_elem(size, slots_for<Event>);
+    return (static_cast<std::size_t>(exact) + 127) / 128 * 128;
+  }
+
+  void put(const Event& e) {
+    while (enqueue(&e) != 0) sequencer::cpu::relax();
+  }
+  Event take() {
+    Event e;
+    while (rte_ring_sc_dequeue_elem(queue, &e, size) != 0) sequencer::cpu::relax();
+    return e;
+  }
+  void put_some(const Event* from, std::size_t n) {
+    for (std::size_t done = 0; done < n;) done += burst(from + done, n - done);
+  }
+  std::size_t take_some(Event* to, std::size_t n) {
+    return rte_ring_sc_dequeue_burst_elem(queue, to, size, static_cast<unsigned>(n), nullptr);
+  }
+
+ private:
+  int enqueue(const Event* e) {
+    if constexpr (single) return rte_ring_sp_enqueue_elem(queue, const_cast<Event*>(e), size);
+    return rte_ring_mp_enqueue_elem(queue, const_cast<Event*>(e), size);
+  }
+  std::size_t burst(const Event* from, std::size_t n) {
+    const auto count = static_cast<unsigned>(n);
+    if constexpr (single) return rte_ring_sp_enqueue_burst_elem(queue, from, size, count, nullptr);
+    return rte_ring_mp_enqueue_burst_elem(queue, from, size, count, nullptr);
+  }
+
+  rte_ring* queue;
+};
+
+template <class Event>
+using single = rte<Event, RING_F_SP_ENQ | RING_F_SC_DEQ>;
+using many = rte<std::uint64_t, RING_F_SC_DEQ>;
+
+[[maybe_unused]] const bool offered[]{
+    offer_queue<single<std::uint64_t>>("rte_ring", {}),
+    offer_queue<single<wide<64>>>("rte_ring", {}),
+    offer_queue<single<wide<1000>>>("rte_ring", {}),
+    offer_queue<many>("rte_ring_mp", {.many = true, .usual = false}),
+};
+
+}  // namespace
+
+}  // namespace perf::peers

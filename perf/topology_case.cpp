@@ -1,0 +1,158 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include <fmt/format.h>
+
+#include <optional>
+
+#include <sequencer/ring.hpp>
+
+#include "cases.hpp"
+#include "crossing.hpp"
+#include "graph_contenders.hpp"
+#include "ring_contests.hpp"
+
+// Shapes of more than two threads. Where they are more than the CPUs, everybody makes way while it
+// waits, by yielding or by sleeping, and nobody is pinned; else each spins on a CPU of its own.
+namespace perf {
+
+namespace {
+
+namespace wait = sequencer::wait;
+using number = std::uint64_t;
+
+// Who waits how in a shape of so many threads.
+class shape_contest {
+ public:
+  shape_contest(surroundings& in, const std::string& name, unsigned threads)
+      : crowded_(threads > in.workers.size()) {
+    of.name = name;
+    of.params = {8, 1, threads, slots_for<number>, "one"};
+    if (crowded_) crowd_.emplace(std::vector<int>(threads, team::any_cpu));
+    if (crowded_) of.crowd = &*crowd_;
+  }
+
+  // Ours by each strategy: make.operator()<How>().
+  template <class Make>
+  void add_ours(Make make) {
+    if (crowded_) {
+      of.entries.push_back({"sequencer", make.template operator()<wait::yield>()});
+      of.entries.push_back({"sequencer:park", make.template operator()<wait::park>()});
+    } else {
+      of.entries.push_back({"sequencer", make.template operator()<wait::spin>()});
+    }
+  }
+
+  void add_java(const surroundings& in, const std::string& shape) {
+    const auto threads = of.params.threads;
+    if (!crowded_) return add_lmax(of, in, shape, "spin", threads);
+    add_lmax(of, in, shape, "yield", threads);
+    add_lmax(of, in, shape, "block", threads);
+  }
+
+  void play(surroundings& in) {
+    compare(of, "sequencer");
+    if (crowded_) compare(of, "sequencer:park");
+    auto how = in.how;
+    // Longer than a turn of the scheduler's, and so fewer.
+    if (crowded_) how.slice_ns *= 4;
+    if (crowded_) how.rounds = how.rounds / 2 + 1;
+    run_contest(of, how, in.workers, in.random, in.into);
+  }
+
+  bool crowded() const noexcept { return crowded_; }
+
+  contest of;
+
+ private:
+  const bool crowded_;
+  std::optional<team> crowd_;
+};
+
+// Loses the last event of a producer now and then.
+class planted_crossing : public crossing_contender {
+ public:
+  using crossing_contender::crossing_contender;
+
+ private:
+  void put(unsigned, std::uint64_t next, std::uint64_t end) override {
+    for (; next != end; ++next) use(next);
+  }
+  bool take(unsigned, std::uint64_t items, state& seen) override {
+    for (auto left = items; left != 0; --left) use(left);
+    seen.counts[0] += items / producers_ - 1;
+    for (unsigned i = 1; i < producers_; ++i) seen.counts[i] += items / producers_;
+    return true;
+  }
+};
+
+template <class Ring>
+void add_rings(shape_contest& to, const surroundings& in, unsigned producers,
+               unsigned consumers) {
+  to.add_ours([&]<class How>() -> std::unique_ptr<contender> {
+    return std::make_unique<ring_crossing<Ring, How>>(producers, consumers);
+  });
+  if (!in.plant_wrong) return;
+  to.of.entries.push_back(
+      {"planted_wrong", std::make_unique<planted_crossing>(producers, consumers)});
+}
+
+void run_join(surroundings& in, unsigned producers) {
+  const auto shape = fmt::format("{}p1c", producers);
+  shape_contest at(in, "ring_" + shape, producers + 1);
+  at.of.counting = producers;
+  add_rings<sequencer::ring<number, sequencer::producers::many>>(at, in, producers, 1);
+  add_queues(
+      at.of, in, [](const peers::offer& each) { return each.many && each.bytes == 8; },
+      [&](const peers::offer& each) { return each.crossing(producers); });
+  at.add_java(in, shape);
+  at.play(in);
+  const auto what = fmt::format("ring, {} producers, 1 consumer", producers);
+  judge_fastest(in, what + ", vs the fastest queue" + (at.crowded() ? ", crowded" : ""),
+                at.crowded() ? 5 : 1, at.of.name, "sequencer", is_queue);
+  judge_lmax(in, what, at.of.name, "sequencer");
+}
+
+void run_broadcast(surroundings& in, unsigned consumers) {
+  const auto shape = fmt::format("1p{}c", consumers);
+  shape_contest at(in, "ring_" + shape, consumers + 1);
+  at.of.counting = 1;
+  add_rings<sequencer::ring<number, sequencer::producers::one>>(at, in, 1, consumers);
+  at.add_java(in, shape);
+  at.play(in);
+  judge_lmax(in, fmt::format("ring, 1 producer, {} consumers", consumers), at.of.name, "sequencer");
+}
+
+void run_graph(surroundings& in, const std::string& name, shape_of_graph shape) {
+  shape_contest at(in, name, 4);
+  at.of.counting = 1;
+  at.of.working = 1;
+  using ring = sequencer::ring<number, sequencer::producers::one>;
+  const auto cpus = at.crowded() ? std::vector<int>{} : usable_cpus();
+  at.add_ours([&]<class How>() -> std::unique_ptr<contender> {
+    return std::make_unique<graph_contender<ring, How>>(shape, cpus);
+  });
+  if (in.plant_wrong && shape == shape_of_graph::pipeline) {
+    at.of.entries.push_back(
+        {"planted_wrong",
+         std::make_unique<graph_contender<ring, wait::yield>>(shape_of_graph::reversed, cpus)});
+  }
+  at.add_java(in, name);
+  at.play(in);
+  judge_lmax(in, name, name, "sequencer");
+}
+
+}  // namespace
+
+void run_joins(surroundings& in) {
+  for (const unsigned producers : {2u, 3u}) run_join(in, producers);
+}
+
+void run_broadcasts(surroundings& in) {
+  for (const unsigned consumers : {2u, 3u}) run_broadcast(in, consumers);
+}
+
+void run_graphs(surroundings& in) {
+  run_graph(in, "pipeline_3", shape_of_graph::pipeline);
+  run_graph(in, "diamond", shape_of_graph::diamond);
+}
+
+}  // namespace perf
