@@ -4,7 +4,6 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
@@ -96,26 +95,33 @@ class graph_contender : public contender {
   using graph = decltype(sequencer::graph(std::declval<Ring&>()));
   using flow = std::remove_cvref_t<decltype(sequencer::or_throw(std::declval<graph>().start()))>;
 
-  sequencer::stage add(graph& to, unsigned which, std::initializer_list<sequencer::stage> after) {
+  template <std::size_t Count>
+  sequencer::stage add(graph& to, unsigned which, std::array<sequencer::stage, Count> after) {
     auto& log = logs_[which];
     sequencer::stage_options how;
     if (!cpus_.empty()) how.cpu = cpus_[which + 1];
     const auto handler = [&log](const std::uint64_t& event, sequencer::sequence, bool) noexcept {
       log.see(event);
     };
-    return to.template add<How>(std::to_string(which), handler, after, how);
+    const auto name = std::to_string(which);
+    if constexpr (Count == 0) {
+      return to.template add<How>(name, handler, {}, how);
+    } else {
+      return to.template add<How>(name, handler, after, how);
+    }
   }
 
   graph planned() {
     graph made(ring_);
+    constexpr std::array<sequencer::stage, 0> none{};
     const bool reversed = shape_ == shape_of_graph::reversed;
-    const auto first = add(made, reversed ? 2 : 0, {});
+    const auto first = add(made, reversed ? 2 : 0, none);
     if (shape_ == shape_of_graph::diamond) {
-      const auto second = add(made, 1, {});
-      add(made, 2, {first, second});
+      const auto second = add(made, 1, none);
+      add(made, 2, std::array{first, second});
     } else {
-      const auto second = add(made, 1, {first});
-      add(made, reversed ? 0 : 2, {second});
+      const auto second = add(made, 1, std::array{first});
+      add(made, reversed ? 0 : 2, std::array{second});
     }
     return made;
   }

@@ -103,7 +103,7 @@ class ring_passing : public passing_contender {
   }
 
   std::uint64_t batch_;
-  Ring ring_{slots_for<Event>};
+  Ring ring_{sequencer::slots<Event>(slots_for<Event>)};
   std::optional<producer_of<Ring, sequencer::wait::spin>> out_;
   poller_of<Ring> in_;
 };

@@ -17,6 +17,8 @@ namespace {
 
 using number = std::uint64_t;
 using ring_of_one = ring_passing<sequencer::ring<number, sequencer::producers::one>, number>;
+using ring_of_constant =
+    ring_passing<sequencer::ring<number, sequencer::producers::one, slots_for<number>>, number>;
 using ring_of_many = ring_passing<sequencer::ring<number, sequencer::producers::many>, number>;
 
 // Publishes nothing, and says now and then that an event less was seen.
@@ -55,6 +57,7 @@ contest start_contest(const surroundings& in, const std::string& name, std::uint
   made.params = {8, batch, 2, slots_for<number>, "one"};
   made.counting = 1;
   made.entries.push_back(make<ring_of_one>("sequencer", batch));
+  made.entries.push_back(make<ring_of_constant>("sequencer:fixed", batch));
   made.entries.push_back(make<ring_of_many>("sequencer:many", batch));
   if (in.plant_wrong && batch == 1) {
     made.entries.push_back({"planted_wrong", std::make_unique<planted_loss>()});
@@ -76,6 +79,7 @@ void run_ring(surroundings& in) {
   add_queues(of, in, fits, passing_with(1));
   add_lmax(of, in, "1p1c", "spin", 2);
   compare(of, "sequencer");
+  of.ratios.emplace_back("sequencer:fixed", "sequencer");
   run_contest(of, in.how, in.workers, in.random, in.into);
   const std::string what = "ring, one at a time";
   judge_fastest(in, what + ", vs the fastest queue", 2, "ring_1p1c", "sequencer", is_queue);
@@ -91,6 +95,7 @@ void run_ring_batches(surroundings& in) {
     add_queues(of, in, fits, passing_with(batch));
     add_lmax(of, in, fmt::format("1p1c_batch_{}", batch), "spin", 2);
     compare(of, "sequencer");
+    of.ratios.emplace_back("sequencer:fixed", "sequencer");
     of.ratios.emplace_back("sequencer:many", "sequencer");
     run_contest(of, in.how, in.workers, in.random, in.into);
     const auto what = fmt::format("ring, batches of {}", batch);
