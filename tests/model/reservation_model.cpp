@@ -147,8 +147,9 @@ struct callers_and_keeper
 };
 
 // Two threads of a ring, which takes by exchange what is below the mark, as durable_claimers.hpp
-// does; one that closes it at any moment; and the keeper.
-struct sole_taker : rl::test_suite<sole_taker, 4> {
+// does; one that closes it at any moment after so many; and the keeper.
+template <sequence After>
+struct sole_taker : rl::test_suite<sole_taker<After>, 4> {
   keeper_thread keeper{2};
   desk at{keeper, false};
   model::plain<bool> closing{false};
@@ -159,6 +160,8 @@ struct sole_taker : rl::test_suite<sole_taker, 4> {
   void thread(unsigned index) {
     if (index == 2) return keeper.keep([this](reservation& r) { return serve(r); });
     if (index == 3) {
+      wait::spin pace;
+      wait::await(pace, [&] { return at.numbers.word() >= After; }, [] { return false; });
       closing = true;
       end = at.numbers.pause();
       return;
@@ -178,7 +181,7 @@ struct sole_taker : rl::test_suite<sole_taker, 4> {
       if (first + 1 <= at.numbers.mark_for(first + 1)) {
         if (!at.numbers.take_at(first, 1)) continue;
         at.left(first);
-        return first < 3;
+        return first < After + 1;
       }
       const auto before = std::exchange(first, at.numbers.word());
       if (first != before) continue;
@@ -527,7 +530,8 @@ int main(int count, char** words) {
   program.run<callers_and_keeper<2, 2, 0, 0>>("mark_at_demand", random_only);
   program.run<callers_and_keeper<2, 3, 2, 1>>("mark_ahead", random_only);
   program.run<callers_and_keeper<3, 2, 3, 2>>("three_callers", random_only);
-  program.run<sole_taker>("sole_taker", random_only);
+  program.run<sole_taker<0>>("sole_taker_closed_early", random_only);
+  program.run<sole_taker<3>>("sole_taker", random_only);
   program.run<ranges_and_deadlines>("ranges_and_deadlines", random_only);
   program.run<callers_lead<2, false>>("two_lead", searched);
   program.run<callers_lead<3, false>>("three_lead", random_only);
