@@ -216,6 +216,63 @@ TEST_F(durable_ring, ACheckpointThatIsClosedFirstEndsTheRing) {
   EXPECT_EQ(again.sequence("orders")->next().value(), 2u);
 }
 
+// Whichever of the two sees the end first, the producer that waits for the mark or who closes.
+TEST_F(durable_ring, ConsumersLearnThatTheCheckpointWasClosed) {
+  for (int round = 0; round < 40; ++round) {
+    auto how = here_.options(true);
+    how.keeper_thread = false;
+    auto file = open(how);
+    {
+      orders of(1024, numbers(file, {.max_gap = 64}));
+      auto in = *of.join();
+      std::thread source([out = *of.make_producer()]() mutable {
+        while (put(out, 1)) {
+        }
+      });
+      while (of.claimed() != file.list()->front().high_water) std::this_thread::yield();
+      std::thread closer([&] { EXPECT_TRUE(file.close()); });
+      while (in.await<wait::yield>() != polled::closed) drain(in);
+      EXPECT_EQ(in.position(), of.claimed());
+      closer.join();
+      source.join();
+    }
+  }
+}
+
+TEST_F(durable_ring, ClaimsUpToWhatIsDurable) {
+  auto how = here_.options(true);
+  how.keeper_thread = false;
+  auto file = open(how);
+  orders of(1024, numbers(file, {.maximum = 40, .max_gap = 64}));
+  auto out = *of.make_producer();
+  std::uint64_t all = 0;
+  for (;;) {
+    auto some = out.try_claim_up_to(1000);
+    if (!some) {
+      EXPECT_EQ(some.code(), errc::unavailable);
+      if (!file.tend()) break;
+      continue;
+    }
+    all += some.size();
+    if (all == 40) break;
+  }
+  EXPECT_EQ(all, 40u) << "to the last number";
+  EXPECT_EQ(out.try_claim_up_to(8).code(), errc::exhausted);
+}
+
+TEST_F(durable_ring, AnOrderWithoutNumbersIsRefused) {
+  auto file = open();
+  ASSERT_TRUE(file.sequence("orders", {.start = top}));
+  ASSERT_TRUE(file.close());
+  auto again = open();
+  ASSERT_EQ(again.sequence("orders")->next().value(), top);
+  EXPECT_EQ(again.sequence("orders")->next().code(), errc::exhausted);
+  ASSERT_TRUE(again.close());
+  auto late = open();
+  EXPECT_EQ(late.order("orders").code(), errc::exhausted);
+  EXPECT_EQ(late.sequence("orders")->next().code(), errc::exhausted) << "and nothing begins anew";
+}
+
 TEST_F(durable_ring, ARingThatIsClosedLeavesItsOrderExact) {
   auto file = open();
   orders of(8, numbers(file));

@@ -313,6 +313,12 @@ TEST(RunningFlow, SaysWhatIsWrong) {
   EXPECT_NE(unknown.text().find("'sum' follows 'toll'"), std::string::npos) << unknown.text();
   EXPECT_NE(flow.add("tax", nothing).text().find("two stages"), std::string::npos);
   EXPECT_EQ(flow.add("", nothing).code(), errc::invalid);
+  graph of_workers{of};
+  of_workers.add("crew/x", nothing);
+  of_workers.add_workers("crew", 2, [&](std::size_t) { return nothing; });
+  of_workers.add("crew", nothing);
+  EXPECT_NE(std::move(of_workers).start().text().find("two stages are named 'crew'"),
+            std::string::npos);
   EXPECT_EQ(flow.add("pinned", nothing, {}, {.cpu = 1'000'000}).code(), errc::io);
   EXPECT_EQ(flow.leave("toll").code(), errc::invalid);
   EXPECT_EQ(flow.stages().size(), 1u);
@@ -323,6 +329,55 @@ TEST(RunningFlow, SaysWhatIsWrong) {
   ASSERT_TRUE(flow.add("tax", nothing)) << "the name is free again";
   EXPECT_TRUE(flow.drain());
   EXPECT_EQ(flow.add("late", nothing).code(), errc::closed);
+}
+
+// A worker that leaves while it begins its events again gives them up.
+TEST(RunningFlow, AWorkerThatGivesUpSaysSo) {
+  ring<order, producers::many> of(16);
+  graph plan{of};
+  std::atomic<std::uint64_t> done{0}, again{0};
+  plan.add_workers<wait::yield>("crew", 2, [&](std::size_t) {
+    return [&](const order&, sequence s, bool) noexcept {
+      if (s == 3) {
+        ++again;
+        return handled::rewind;
+      }
+      ++done;
+      return handled::next;
+    };
+  });
+  auto flow = *std::move(plan).start();
+  auto out = *flow.producer();
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(out.publish([](order&) {}));
+  await(done, 9);
+  await(again, 1);
+  EXPECT_EQ(flow.leave("crew").value(), 3u);
+}
+
+// Each pair takes over from the one before, which leaves; the last stage follows them all.
+TEST(RunningFlow, ManyGenerationsHandOver) {
+  ring<order, producers::many> of(8);
+  path last;
+  const auto nothing = [](const order&, sequence, bool) noexcept {};
+  graph plan{of};
+  const auto a = plan.add<wait::yield>("a0", nothing);
+  const auto b = plan.add<wait::yield>("b0", nothing);
+  plan.add<wait::yield>("last", [&](const order&, sequence s, bool) noexcept { last.step(s); },
+                        {a, b});
+  auto flow = *std::move(plan).start();
+  const auto name = [](char which, int generation) {
+    return std::string(1, which) + std::to_string(generation);
+  };
+  for (int i = 1; i <= 40; ++i) {
+    const auto before = std::array{name('a', i - 1), name('b', i - 1)};
+    ASSERT_TRUE(flow.add<wait::yield>(name('a', i), nothing, {before[0], before[1]}));
+    ASSERT_TRUE(flow.add<wait::yield>(name('b', i), nothing, {before[0], before[1]}));
+    for (const auto& each : before) ASSERT_TRUE(flow.leave(each));
+    ASSERT_TRUE(flow.producer()->publish([](order&) {}));
+    await(last.seen, static_cast<std::uint64_t>(i));
+  }
+  EXPECT_EQ(flow.stages().size(), 3u);
+  EXPECT_TRUE(flow.drain());
 }
 
 TEST(RunningFlow, ManyComeAndGo) {

@@ -265,7 +265,7 @@ class checkpoint {
 
   // All numbers of the strict sequence of that name, for a ring.
   // Fails: as sequence(); locked, it was asked for as a sequence since the file was opened, or
-  // another ring has it.
+  // another ring has it; exhausted.
   result<durable_order> order(std::string_view name, sequence_options options = {});
 
   // The block sequence of that name.

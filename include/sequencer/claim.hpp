@@ -17,7 +17,8 @@ class producer;
 
 // Slots that a producer owns until it publishes them. Ends as a skip of what was not published.
 //
-// Threads: the producer's own. Publishing a later claim never shows an earlier one.
+// Threads: the producer's own; one that moves goes to another thread with the move, save of a ring
+// whose producers are traced. Publishing a later claim never shows an earlier one.
 template <class Ring>
 class [[nodiscard]] claim {
  public:

@@ -125,6 +125,7 @@ class flow {
     for (const auto& each : mine().stages) {
       // order: gate-seen <- gate-moved: the reads and writes of the events below
       const auto at = each->place().position.load(detail::acquire);
+      if (at == detail::gate::open) continue;  // it has left, and is about to be forgotten
       // relaxed: a statistic.
       const auto waits = each->place().waits.load(detail::relaxed);
       all.push_back({each->name(), at, mine().of.published_from(at), each->ended(), waits});

@@ -88,10 +88,10 @@ class producer {
   // As many of n slots as are free, at least one. Fails: as try_claim().
   claim_type try_claim_up_to(std::uint64_t n) noexcept {
     for (;;) {
-      const auto free = of_->claims_.free(mine_, of_->around_);
-      auto got = try_claim(std::min(n, std::max<std::uint64_t>(free, 1)));
+      const auto can = of_->claims_.claimable(mine_, n, of_->around_);
+      auto got = try_claim(std::max<std::uint64_t>(can, std::min<std::uint64_t>(n, 1)));
       // Slots that another producer took in between.
-      if (got || got.code() != errc::unavailable || free == 0) return got;
+      if (got || got.code() != errc::unavailable || can == 0) return got;
     }
   }
 

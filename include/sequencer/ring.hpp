@@ -39,8 +39,9 @@ class flow;
 namespace producers {
 using one = detail::one_claimer;
 using many = detail::many_claimers;
-// As many, and each claim is noted with its thread before it is made: for ring::oldest_claim() and
-// ring::unblock(). Costs a few stores a claim; a producer that goes to another thread goes by move.
+// As many, and each claim is noted with its thread right after it was made: for
+// ring::oldest_claim() and ring::unblock(). Costs a system call, gettid(2), and a few stores a
+// claim. A claim is published or aborted by the thread that made it.
 using traced = detail::traced_claimers;
 }  // namespace producers
 
@@ -150,10 +151,14 @@ class ring {
     if (s >= claims_.claimed() || stamps[s].is_of_or_after(s)) return errc::invalid;
     std::uint64_t skipped = 0;
     const auto skip = [&](sequence each) {
-      if (stamps[each].is_of_or_after(each)) return;
+      auto& word = slots_[each].word;
+      // relaxed: the exchange decides.
+      auto seen = word.load(detail::relaxed);
+      if (stamp(seen).is_of_or_after(each)) return;
+      // Somebody else may have done it meanwhile, and the slot be another lap's.
       // order: slot-stamped -> slot-seen: the event
-      slots_[each].word.store(stamp::skipped(each), detail::release);
-      ++skipped;
+      skipped += word.compare_exchange_strong(seen, stamp::skipped(each), detail::release,
+                                              detail::relaxed);  // relaxed: it is done
     };
     if (const auto why = claims_.release_dead(s, skip); why != errc{}) return why;
     ring_settled();

@@ -61,6 +61,10 @@ result<durable_order> checkpoint_state::order(std::string_view name,
     return locked(path_, name, "it was asked for as a sequence since the file was opened, and a "
                                "ring wants all of its numbers; leave one of the two");
   }
+  if (of.numbers.word() > top) {
+    return failure(errc::exhausted, path_, "sequence '" + std::string(name) +
+                                               "': every number was issued; use another sequence");
+  }
   of.lent = true;
   of.numbers.lend();
   durable_order made;

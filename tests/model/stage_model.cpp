@@ -242,7 +242,7 @@ struct all_leave : rl::test_suite<all_leave, 3> {
     }
   }
   void after() {
-    model::require(second->made().reached() <= first->made().reached(), "past what it follows");
+    model::require(second->made().reached().at <= first->made().reached().at, "past what it follows");
   }
 };
 

@@ -59,7 +59,10 @@ struct crew {
   std::string fault_of(const running_stage& one_more) const {
     if (one_more.name().empty()) return "a stage has no name; reports are made of names";
     for (const auto& each : stages) {
-      if (each->name() == one_more.name()) {
+      const bool one_crew = each->stage() == one_more.stage() && is_worker(*each) &&
+                            is_worker(one_more);
+      if (each->name() == one_more.name() || each->stage() == one_more.name() ||
+          each->name() == one_more.stage() || (each->stage() == one_more.stage() && !one_crew)) {
         return "two stages are named '" + one_more.name() + "'";
       }
     }
@@ -104,27 +107,32 @@ struct crew {
     }
     if (!any) return errc::invalid;
     of.find_end();
-    sequence reached = 0;
+    sequence taken = 0, given_up = gate::open;
     for (auto& each : stages) {
       if (each->stage() != name) continue;
       each->join();
-      reached = std::max(reached, each->reached());
+      const auto end = each->reached();
+      taken = std::max(taken, end.at);
+      if (end.gave_up) given_up = std::min(given_up, end.at);
     }
     bury(name);
-    return reached;
+    return std::min(taken, given_up);
   }
 
   // What left stands for what it followed as long as somebody follows it.
   void bury(std::string_view name) {
+    std::vector<std::unique_ptr<running_stage>> ended;  // destroyed without the lock
     const std::lock_guard held(guard);
     const auto stays = [&](const auto& each) { return each->stage() != name; };
     const auto first = std::stable_partition(stages.begin(), stages.end(), stays);
     std::move(first, stages.end(), std::back_inserter(gone));
     stages.erase(first, stages.end());
     const auto forgotten = [&](const auto& each) { return !is_followed(*each); };
-    for (auto at = gone.begin(); at != gone.end();) {
-      at = std::find_if(gone.begin(), gone.end(), forgotten);
-      if (at != gone.end()) at = gone.erase(at);
+    for (;;) {
+      const auto at = std::find_if(gone.begin(), gone.end(), forgotten);
+      if (at == gone.end()) break;
+      ended.push_back(std::move(*at));
+      gone.erase(at);
     }
   }
 
@@ -144,6 +152,8 @@ struct crew {
   bool drained = false;
 
  private:
+  static bool is_worker(const running_stage& one) noexcept { return one.name() != one.stage(); }
+
   template <class Handler>
   static constexpr bool is_noexcept() {
     if constexpr (batch_handler<Handler, event_type>) {

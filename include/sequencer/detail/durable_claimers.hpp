@@ -54,11 +54,20 @@ class durable_claimers {
     return take_slowly<How>(mine, n, around, until);
   }
 
-  std::uint64_t free(ticket& mine, const neighbours& around) noexcept {
+  std::uint64_t free(ticket&, const neighbours& around) noexcept {
     const auto room = around.scan();
     const auto now = numbers_.word() & top;
-    mine.limit = std::min(room, numbers_.durable());
     return room > now ? room - now : 0;
+  }
+
+  // Of n, how many a claim that does not wait would get. Asks for more numbers where that is due.
+  std::uint64_t claimable(ticket&, std::uint64_t n, const neighbours& around) noexcept {
+    if (!numbers_.is_open()) return 0;
+    const auto now = numbers_.word();
+    if (now > top) return 0;
+    n = std::min({n, order_.max_request_, numbers_.beyond() - now});
+    const auto end = std::min(around.scan(), numbers_.mark_for(now + n));
+    return end > now ? std::min<std::uint64_t>(n, end - now) : 0;
   }
 
   sequence claimed() const noexcept {
@@ -122,7 +131,9 @@ class durable_claimers {
           break;
         case attempt::behind:
           around.wake_consumers();
-          if (const auto why = numbers_.await_room(n, until); why != errc{}) return why;
+          if (const auto why = numbers_.await_room(n, until); why != errc{}) {
+            return why == errc::closed ? refuse() : why;
+          }
           break;
       }
       first = numbers_.word();
@@ -153,11 +164,11 @@ class durable_claimers {
     return errc::exhausted;
   }
 
-  // Closed, exhausted before, or the checkpoint was closed: then consumers learn the end here. A
-  // child of fork has no consumers, and stays away from the counter.
+  // Closed, exhausted before, or the checkpoint was or is being closed: then consumers learn the
+  // end here, and nobody takes a number beyond it.
   errc refuse() noexcept {
+    end_.set(numbers_.pause());
     const auto why = numbers_.refusal();
-    if (numbers_.is_open() || numbers_.stopped() != errc{}) end_.set(numbers_.word() & top);
     // relaxed: acquired in refusal(), or this call came too early to matter.
     return why == errc::exhausted && closing_.load(relaxed) ? errc::closed : why;
   }

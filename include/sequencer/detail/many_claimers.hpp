@@ -62,6 +62,11 @@ class many_claimers {
     return mine.limit > now ? mine.limit - now : 0;
   }
 
+  // Of n, how many a claim that does not wait would get.
+  std::uint64_t claimable(ticket& mine, std::uint64_t n, const neighbours& around) noexcept {
+    return std::min(n, free(mine, around));
+  }
+
   sequence claimed() const noexcept {
     return std::min({word(), end_.at(), beyond_ring});
   }

@@ -99,6 +99,11 @@ class one_claimer {
     return mine.limit > mine.next ? mine.limit - mine.next : 0;
   }
 
+  // Of n, how many a claim that does not wait would get.
+  std::uint64_t claimable(ticket& mine, std::uint64_t n, const neighbours& around) noexcept {
+    return std::min(n, free(mine, around));
+  }
+
   sequence claimed() const noexcept {
     // relaxed: a hint.
     return scanned_at_.load(relaxed);

@@ -126,8 +126,8 @@ class reservation {
 
   // False in a forked child, which must not touch the counter, and after close().
   bool is_open() const noexcept {
-    // relaxed: as next()
-    return limits_.alive.load(relaxed) != 0;
+    // order: end-seen <- end-made: why
+    return limits_.alive.load(acquire) != 0;
   }
 
   // The next number; with bit 63 where nobody takes any.
@@ -154,7 +154,7 @@ class reservation {
 
   // Nobody takes any more until resume(), and who waits is told. Returns the next number.
   sequence pause() noexcept {
-    if (!is_open()) return word() & top;
+    if (!is_open() && stopped() == errc{}) return word() & top;  // a forked child
     // order: close-made -> close-seen: what the caller did before
     const auto next = tickets_.next.fetch_or(closed_bit, release) & top;
     changed_.wake();
@@ -228,11 +228,12 @@ class reservation {
   // every number below it leaves, or has left. Nothing is raised after this.
   sequence close() noexcept {
     stop(errc::closed);
-    // relaxed: seen late, a caller goes on to the counter, which refuses it.
-    limits_.alive.store(0, relaxed);
     // The modification order of the counter decides who came before the close.
     // order: close-made -> close-seen: the stop
     const auto next = counted(tickets_.next.fetch_or(closed_bit, release));
+    // Seen late, a caller goes on to the counter, which refuses it.
+    // order: end-made -> end-seen: why
+    limits_.alive.store(0, release);
     const auto hard = durable();
     const auto final = next < hard ? next : hard;  // beyond `top` everything was taken
     // Late callers still count up; whoever recovers after a kill must not take that for issued.

@@ -31,8 +31,13 @@ class running_stage {
   // Begins to hold producers back.
   virtual errc enter() = 0;
   virtual gate& place() noexcept = 0;
-  // Of one that ended: what it handled, or took, is below.
-  virtual sequence reached() const noexcept = 0;
+  // Of one that ended: what it handled, or took, is below; unless it gave something up, then that
+  // position was not handled.
+  struct end {
+    sequence at;
+    bool gave_up;
+  };
+  virtual end reached() const noexcept = 0;
 
   // `finished` is woken at its end.
   int start(wait::park& finished) {
@@ -44,6 +49,7 @@ class running_stage {
   void belong_to(wait::park& finished) noexcept { finished_ = &finished; }
   // What its thread does, from its begin to its end.
   void work() noexcept {
+    following_ = after;
     run();
     finish();
   }
@@ -60,19 +66,23 @@ class running_stage {
     leaving_.store(true, release);
   }
 
-  // The last one of those that a stage follows; who left stands for those he followed.
+  // The last one of those that a stage follows, on its own thread.
   struct limit {
     sequence at = gate::open;  // this, where nobody holds it back
     gate* of = nullptr;
   };
-  limit followed() noexcept {
+  limit followed() {
     limit last;
-    for (auto* each : after) {
-      auto& place = each->place();
+    for (std::size_t i = 0; i != following_.size();) {
+      auto& place = following_[i]->place();
       // order: gate-seen <- gate-moved: the reads and writes of the events below
       const auto at = place.position.load(acquire);
-      const auto here = at == gate::open ? each->followed() : limit{at, &place};
-      if (here.at < last.at) last = here;
+      if (at == gate::open) {
+        inherit(i);
+        continue;
+      }
+      if (at < last.at) last = {at, &place};
+      ++i;
     }
     return last;
   }
@@ -92,12 +102,23 @@ class running_stage {
   }
 
  private:
+  // One that left stands for those that it followed. An open gate stays open while it is followed.
+  void inherit(std::size_t from) {
+    const auto& heirs = following_[from]->after;
+    following_.erase(following_.begin() + static_cast<std::ptrdiff_t>(from));
+    for (auto* each : heirs) {
+      const bool known = std::find(following_.begin(), following_.end(), each) != following_.end();
+      if (!known) following_.push_back(each);
+    }
+  }
+
   void finish() noexcept {
     // order: stage-ended -> stage-end-seen: all its handler did
     ended_.store(true, release);
     finished_->wake();
   }
 
+  std::vector<running_stage*> following_;  // its own thread's
   std::string stage_;
   std::string name_;
   stage_options how_;

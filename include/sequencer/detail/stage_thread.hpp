@@ -67,7 +67,7 @@ class stage_thread final : public running_stage {
     return {};
   }
   gate& place() noexcept override { return in_->place(); }
-  sequence reached() const noexcept override { return next(); }
+  end reached() const noexcept override { return {next(), gave_up_}; }
 
  private:
   // One event at a time can be let go of while the batch goes on, unless it may have to come back.
@@ -206,6 +206,7 @@ class stage_thread final : public running_stage {
     }
     const auto done = serve_all(last);
     in_->go_to(done.end);
+    gave_up_ = done.end != last;
     return done.going;
   }
 
@@ -285,6 +286,7 @@ class stage_thread final : public running_stage {
   Handler handler_;
   std::shared_ptr<shared_position> shared_;
   Barrier barrier_;
+  bool gave_up_ = false;  // the last batch was not handled to its end
   sequence bound_ = 0;  // those that this one follows have handled what is below, at the last look
 };
 

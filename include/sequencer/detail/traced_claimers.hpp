@@ -1,7 +1,6 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -38,11 +37,11 @@ struct alignas(interference_size) claim_note {
     last.store(what.last, release);
   }
   // Sure of one that nobody writes any more.
-  bool covers(sequence s) const noexcept {
+  range what() const noexcept {
     // order: note-seen <- note-written, note-begun: the other fields
     const auto end = last.load(acquire);
     // relaxed: acquired above.
-    return s < end && first.load(relaxed) <= s;
+    return {first.load(relaxed), end};
   }
   bool is_of_the_living() const noexcept {
     // relaxed: acquired with the note.
@@ -51,38 +50,12 @@ struct alignas(interference_size) claim_note {
   }
 };
 
-// The system's number of the thread that uses an object, asked for once: a copy asks anew, so a
-// producer that goes to another thread by move is that one's.
-class known_thread {
- public:
-  known_thread() noexcept = default;
-  known_thread(const known_thread&) noexcept {}
-  known_thread& operator=(const known_thread&) noexcept {
-    number_ = 0;
-    return *this;
-  }
-
-  std::int32_t number() noexcept {
-    const auto here = ::pthread_self();
-    if (number_ == 0 || ::pthread_equal(here, of_) == 0) {
-      of_ = here;
-      number_ = static_cast<std::int32_t>(::syscall(SYS_gettid));
-    }
-    return number_;
-  }
-
- private:
-  pthread_t of_{};
-  std::int32_t number_ = 0;
-};
-
 // As many_claimers, but each producer notes what it claimed, so that others can tell whose a claim
 // is that is open for too long. Who dies between a claim and its note is not known.
 class traced_claimers : public many_claimers {
  public:
   struct ticket : many_claimers::ticket {
     claim_note* note = nullptr;
-    known_thread user;
   };
 
   using many_claimers::many_claimers;
@@ -100,7 +73,7 @@ class traced_claimers : public many_claimers {
   result<range> take(ticket& mine, std::uint64_t n, const Places& slots, const neighbours& around,
                      wait::deadline until) noexcept {
     const auto got = many_claimers::take<How>(mine, n, slots, around, until);
-    if (got) mine.note->write(*got, mine.user.number());
+    if (got) mine.note->write(*got, static_cast<std::int32_t>(::syscall(SYS_gettid)));
     return got;
   }
 
@@ -116,11 +89,10 @@ class traced_claimers : public many_claimers {
   errc release_dead(sequence s, Skip skip) const noexcept {
     const auto* note = note_of(s);
     if (note == nullptr) return errc::unavailable;
+    const auto all = note->what();
     if (note->is_of_the_living()) return errc::locked;
-    // Once more, now that nobody writes it.
-    if (!note->covers(s)) return errc::unavailable;
-    // relaxed: acquired in covers().
-    const range all{note->first.load(relaxed), note->last.load(relaxed)};
+    // The same still: else another producer has taken the note over.
+    if (!all.contains(s) || note->what() != all) return errc::unavailable;
     for (auto each = all.first; each != all.last; ++each) skip(each);
     return {};
   }
@@ -128,7 +100,7 @@ class traced_claimers : public many_claimers {
  private:
   const claim_note* note_of(sequence s) const noexcept {
     for (const auto* at = notes_.first(); at != nullptr; at = at->next) {
-      if (at->covers(s)) return at;
+      if (at->what().contains(s)) return at;
     }
     return nullptr;
   }
