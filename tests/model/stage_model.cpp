@@ -242,7 +242,8 @@ struct all_leave : rl::test_suite<all_leave, 3> {
     }
   }
   void after() {
-    model::require(second->made().reached().at <= first->made().reached().at, "past what it follows");
+    const auto far = first->made().reached().at;
+    model::require(second->made().reached().at <= far, "past what it follows");
   }
 };
 
