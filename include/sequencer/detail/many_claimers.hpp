@@ -68,7 +68,12 @@ class many_claimers {
   }
 
   sequence claimed() const noexcept {
-    return std::min({word(), end_.at(), beyond_ring});
+    // order: claims-closed-seen <- claims-closed: where it stood
+    const auto next = claimed_.load(acquire);
+    if (next <= top) return std::min(next, beyond_ring);
+    const auto end = end_.at();
+    // relaxed: acquired above; the end is not written down yet.
+    return std::min(end == ring_end::open ? stood_at_.load(relaxed) : end, beyond_ring);
   }
   bool accepts_consumers() const noexcept { return word() <= top; }
 
@@ -96,10 +101,20 @@ class many_claimers {
   // position goes, so that what refused calls add never leads around to small ones.
   sequence shut() noexcept {
     auto seen = word();
-    // order: claims-closed -> claims-closed-seen: why
-    while (seen <= top && !claimed_.compare_exchange_weak(seen, closed_bit, release, relaxed)) {
+    while (seen <= top) {
+      note(seen);
+      // order: claims-closed -> claims-closed-seen: why, and where it stood
+      if (claimed_.compare_exchange_weak(seen, closed_bit, release, relaxed)) break;
     }  // relaxed: only the next guess
     return std::min(seen, closed_bit);
+  }
+
+  // For who looks between the closing and the writing down of the end.
+  void note(sequence seen) noexcept {
+    // relaxed, all of these: released by the closing.
+    auto was = stood_at_.load(relaxed);
+    while (was < seen && !stood_at_.compare_exchange_weak(was, seen, relaxed, relaxed)) {
+    }  // relaxed: as above
   }
 
   // A call that asks beyond the end of all positions closes the ring where it stood.
@@ -164,6 +179,7 @@ class many_claimers {
   alignas(interference_size) atomic<sequence> claimed_;
   alignas(interference_size) ring_end end_;
   atomic<bool> closing_{false};
+  atomic<sequence> stood_at_{0};
 };
 
 }  // namespace sequencer::detail
