@@ -33,24 +33,15 @@ using orders = ring<order, producers::durable>;
 
 class durable_ring : public testing::Test {
  protected:
+  // Where there is none, the process stops with the reason.
   checkpoint open(checkpoint_options options) {
-    auto opened = checkpoint::open(here_.path(), std::move(options));
-    if (!opened) {
-      ADD_FAILURE() << opened.text();
-      std::abort();
-    }
-    return std::move(*opened);
+    return *checkpoint::open(here_.path(), std::move(options));
   }
   checkpoint open() { return open(here_.options(true)); }
 
   static durable_order numbers(checkpoint& file, sequence_options how = {}) {
     how.create = true;
-    auto got = file.order("orders", how);
-    if (!got) {
-      ADD_FAILURE() << got.text();
-      std::abort();
-    }
-    return std::move(*got);
+    return *file.order("orders", how);
   }
 
   scratch here_;

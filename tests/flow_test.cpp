@@ -215,6 +215,8 @@ TYPED_TEST(running_flow, WorkersLeaveTogether) {
   }, {crew});
   auto flow = *std::move(plan).start();
   EXPECT_EQ(flow.leave("crew/1").code(), errc::invalid) << "all of them, by their stage's name";
+  const auto nothing = [](const order&, sequence, bool) noexcept {};
+  EXPECT_EQ(flow.add("of one", nothing, {"crew/1"}).code(), errc::invalid) << "the same";
   sequence left = 0;
   {
     const source running(flow);

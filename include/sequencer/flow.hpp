@@ -56,8 +56,8 @@ class flow {
     return mine().of.template make_producer<How>();
   }
 
-  // Starts one more stage, as graph::add() does, behind the stages that are named; each of them may
-  // be one of workers. It handles every event from some position on, not later than the first that
+  // Starts one more stage, as graph::add() does, behind the stages that are named; they may be of
+  // workers. It handles every event from some position on, not later than the first that
   // is published after this call.
   // Fails: invalid, with a sentence on what is wrong; closed, the ring is; unavailable, without
   // memory; io, the system refused a thread, and says why. Then there is no such stage.

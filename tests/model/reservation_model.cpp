@@ -206,6 +206,20 @@ struct sole_taker : rl::test_suite<sole_taker<After>, 4> {
   }
 };
 
+// Who finds a closed sequence knows why, and so that it is not a child of fork.
+struct finds_it_closed : rl::test_suite<finds_it_closed, 2> {
+  keeper_thread keeper{0};
+  desk at{keeper, false};
+
+  void thread(unsigned index) {
+    if (index == 0) {
+      at.numbers.close();
+    } else {
+      model::require(at.numbers.is_open() || at.numbers.stopped() != errc{}, "closed for nothing");
+    }
+  }
+};
+
 // A range that waits, a range that may give up and a plain caller. What is refused takes nothing.
 struct ranges_and_deadlines : rl::test_suite<ranges_and_deadlines, 4> {
   keeper_thread keeper{3};
@@ -530,6 +544,7 @@ int main(int count, char** words) {
   program.run<callers_and_keeper<2, 2, 0, 0>>("mark_at_demand", random_only);
   program.run<callers_and_keeper<2, 3, 2, 1>>("mark_ahead", random_only);
   program.run<callers_and_keeper<3, 2, 3, 2>>("three_callers", random_only);
+  program.run<finds_it_closed>("finds_it_closed", just_searched);
   program.run<sole_taker<0>>("sole_taker_closed_early", random_only);
   program.run<sole_taker<3>>("sole_taker", random_only);
   program.run<ranges_and_deadlines>("ranges_and_deadlines", random_only);

@@ -404,6 +404,20 @@ struct closes : rl::test_suite<closes, 3> {
   }
 };
 
+// Who looks while the ring is closed sees where it stood, before the end is written down and after.
+struct looks_at_the_end : rl::test_suite<looks_at_the_end, 2> {
+  ring<watched, producers::many> of{2};
+
+  void before() {
+    auto out = *of.make_producer();
+    model::require(offer(out), "there is room");
+  }
+  void thread(unsigned index) {
+    if (index == 0) return of.close();
+    model::require(of.claimed() == 1, "claimed what nobody has claimed");
+  }
+};
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -420,6 +434,7 @@ int main(int count, char** words) {
   program.run<keeps_its_own_claim>("keeps_its_own_claim",
                                    {.runs = 20'000, .bound = 1, .full_bound = 2});
   program.run<vouches>("vouches", {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<looks_at_the_end>("looks_at_the_end", {.runs = 5'000, .bound = 3});
   program.run<closes>("closes", {.runs = 20'000, .bound = 1, .full_bound = 2});
   program.run<join_together>("join_together", {.runs = 20'000, .bound = 2});
   program.run<share_a_gate>("share_a_gate", {.runs = 20'000, .bound = 1, .full_bound = 2});

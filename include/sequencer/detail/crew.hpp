@@ -50,7 +50,7 @@ struct crew {
   bool follow(running_stage& who, std::string_view name) const {
     const auto before = who.after.size();
     for (const auto& each : stages) {
-      if (each->stage() == name || each->name() == name) who.after.push_back(each.get());
+      if (each->stage() == name) who.after.push_back(each.get());
     }
     return who.after.size() != before;
   }
