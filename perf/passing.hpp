@@ -104,8 +104,9 @@ class ring_passing : public passing_contender {
 
   std::uint64_t batch_;
   Ring ring_{sequencer::slots<Event>(slots_for<Event>)};
-  std::optional<producer_of<Ring, sequencer::wait::spin>> out_;
-  poller_of<Ring> in_;
+  // Each is written by its own thread.
+  alignas(128) std::optional<producer_of<Ring, sequencer::wait::spin>> out_;
+  alignas(128) poller_of<Ring> in_;
 };
 
 // A peer's queue: put() and take() wait until they succeed; put_some() and take_some() where it has

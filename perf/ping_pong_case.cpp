@@ -33,8 +33,10 @@ class ring_link {
   using ring = sequencer::ring<std::uint64_t, sequencer::producers::one>;
 
   ring ring_{slots_for<std::uint64_t>};
-  producer_of<ring, sequencer::wait::spin> out_ = producer_on<sequencer::wait::spin>(ring_);
-  poller_of<ring> in_ = poller_on(ring_);
+  // Each is written by its own thread at every call.
+  alignas(128) producer_of<ring, sequencer::wait::spin> out_ =
+      producer_on<sequencer::wait::spin>(ring_);
+  alignas(128) poller_of<ring> in_ = poller_on(ring_);
 };
 
 // The floor: one word on lines of its own, and nothing that could hold a second number.
