@@ -88,7 +88,7 @@ class ring_crossing : public crossing_contender {
  public:
   ring_crossing(unsigned producers, unsigned consumers) : crossing_contender(producers, consumers) {
     for (unsigned i = 0; i < producers; ++i) out_.emplace_back(producer_on<How>(ring_));
-    for (unsigned i = 0; i < consumers; ++i) in_.push_back(poller_on(ring_));
+    for (unsigned i = 0; i < consumers; ++i) in_.push_back(own_poller{poller_on(ring_)});
   }
 
  private:
@@ -102,7 +102,7 @@ class ring_crossing : public crossing_contender {
   }
 
   bool take(unsigned consumer, std::uint64_t items, state& seen) override {
-    auto& in = in_[consumer];
+    auto& in = in_[consumer].value;
     bool right = true;
     while (items != 0) {
       in.template await<How>();
@@ -114,9 +114,14 @@ class ring_crossing : public crossing_contender {
     return right;
   }
 
+  // Written by its own thread.
+  struct alignas(128) own_poller {
+    poller_of<Ring> value;
+  };
+
   Ring ring_{65'536};
   std::vector<std::optional<producer_of<Ring, How>>> out_;
-  std::vector<poller_of<Ring>> in_;
+  std::vector<own_poller> in_;
 };
 
 // A queue for many producers and, here, one consumer.

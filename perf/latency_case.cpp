@@ -52,8 +52,10 @@ class ring_of_moments : public link {
  private:
   using ring = sequencer::ring<std::uint64_t, sequencer::producers::one>;
   ring ring_{65'536};
-  producer_of<ring, sequencer::wait::spin> out_ = producer_on<sequencer::wait::spin>(ring_);
-  poller_of<ring> in_ = poller_on(ring_);
+  // Each is written by its own thread.
+  alignas(128) producer_of<ring, sequencer::wait::spin> out_ =
+      producer_on<sequencer::wait::spin>(ring_);
+  alignas(128) poller_of<ring> in_ = poller_on(ring_);
 };
 
 // The sender itself is late: what no queue can do better.

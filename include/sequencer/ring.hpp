@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include <sequencer/cache_line.hpp>
 #include <sequencer/claim.hpp>
 #include <sequencer/detail/bell.hpp>
 #include <sequencer/detail/claiming.hpp>
@@ -231,13 +232,14 @@ class ring {
   }
 
   slots<Event> slots_;
-  detail::gates gates_;
-  Producers claims_;
-  detail::bell published_;  // or closed
-  detail::bell freed_;      // or closed
   // Made once: in a call it would be stored between two events, and that costs more than one.
   const detail::neighbours around_{gates_, freed_, published_, slots_.stamps(),
                                    slots_.capacity()};
+  detail::gates gates_;
+  Producers claims_;
+  // Nobody writes them while nobody sleeps.
+  alignas(interference_size) detail::bell published_;  // or closed
+  detail::bell freed_;                                 // or closed
 };
 
 template <class Event, class Producers, std::size_t Capacity>

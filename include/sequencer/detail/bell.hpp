@@ -1,7 +1,6 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sequencer/cache_line.hpp>
 #include <sequencer/detail/asymmetric_fence.hpp>
 #include <sequencer/detail/event.hpp>
 #include <sequencer/detail/futex.hpp>
@@ -13,7 +12,7 @@ namespace sequencer::detail {
 //
 // No wake-up is lost: a listener sets the bit, makes everybody fence, and looks at the condition;
 // who rings sets the condition, then reads the bit. One of the two sees the other.
-class alignas(interference_size) bell {
+class bell {
  public:
   using ticket = event::ticket;
 

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <type_traits>
 
-#include <sequencer/cache_line.hpp>
 #include <sequencer/detail/atomic.hpp>
 #include <sequencer/detail/bell.hpp>
 #include <sequencer/detail/gates.hpp>
@@ -37,7 +36,7 @@ inline constexpr sequence beyond_ring = top - 1;
 static_assert(!stamp(stamp::never).is_of(beyond_ring));
 
 // What an engine asks of its ring.
-struct alignas(interference_size) neighbours {
+struct neighbours {
   gates& consumers;
   bell& freed;      // rung when room may have been made
   bell& published;  // rung when there is something to consume

@@ -23,7 +23,7 @@ struct alignas(interference_size) gate {
   atomic<std::uintptr_t> visitor{0};  // the thread that is in its handler
   atomic<std::uint64_t> waits{0};     // times that it found nothing
   plain<gate*> next{nullptr};
-  bell moved;  // rung when the position rose
+  bell moved;  // rung when the position rose; who sleeps at it is all that writes it
 
   // What is below `next` may be replaced, and seen by who follows this consumer.
   void rise(sequence next, bell& freed) noexcept {
@@ -67,7 +67,9 @@ struct alignas(interference_size) gate {
 // performs a read-modify-write of the same word, then reads `settled_` and walks on from there: at
 // s it begins. A scan that comes later sees the gate. One that came before was of a producer whose
 // stored position the newcomer sees, so s is no less. Either way nothing at s or above is lapped.
-class gates {
+//
+// One line for all of it: who claims reads the list of gates where he has just counted his scan.
+class alignas(interference_size) gates {
  public:
   explicit gates(sequence start) noexcept : settled_(start) {}
 
@@ -171,8 +173,7 @@ class gates {
   }
 
   roster<gate> all_;
-  // Apart from what every poll reads.
-  alignas(interference_size) atomic<std::uint64_t> scans_{0};
+  atomic<std::uint64_t> scans_{0};
   atomic<sequence> settled_;
   atomic<std::uint64_t> full_{0};
 };
