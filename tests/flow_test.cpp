@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -304,6 +305,168 @@ TYPED_TEST(running_flow, UnrolledBarriersHold) {
   EXPECT_NE(std::move(wrong).start().text().find("follows workers"), std::string::npos);
 }
 
+// ---- pollers that follow stages
+
+// A stage that handles what it is allowed to.
+auto waits_for(std::atomic<std::uint64_t>& allowed) {
+  return [&allowed](order& o, sequence s, bool) noexcept {
+    while (allowed.load() <= s) std::this_thread::yield();
+    o.taxed_at = s + 1;
+  };
+}
+
+template <class In>
+std::vector<sequence> drain(In& in, std::uint64_t most = ~std::uint64_t{0}) {
+  std::vector<sequence> seen;
+  in.poll([&](const order&, sequence s, bool) { seen.push_back(s); }, most);
+  return seen;
+}
+
+template <class Flow>
+void await_position(const Flow& flow, sequence least) {
+  while (flow.stages()[0].position < least) std::this_thread::yield();
+}
+
+const auto no_event = [](const order&, sequence s, bool) { ADD_FAILURE() << s; };
+
+TYPED_TEST(running_flow, AFollowerIsGatedUntilItsStageIsDone) {
+  using v = std::vector<sequence>;
+  typename TestFixture::orders of(8);
+  std::atomic<std::uint64_t> allowed{0};
+  graph plan{of};
+  plan.template add<wait::yield>("tax", waits_for(allowed), {}, {.max_batch = 1});
+  auto flow = *std::move(plan).start();
+  auto in = *flow.join({"tax"});
+  auto beside = *of.join();
+  EXPECT_EQ(in.poll(no_event), polled::idle);
+  auto out = *flow.producer();
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(out.publish([](order&) {}));
+  EXPECT_EQ(in.poll(no_event), polled::gated);
+  EXPECT_EQ(in.await(wait::at_once), polled::gated);
+  EXPECT_EQ(in.template await<wait::park>(wait::in(std::chrono::microseconds(50))), polled::gated);
+  EXPECT_EQ(in.position(), 0u);
+  EXPECT_EQ(in.waits(), 2u);
+  EXPECT_EQ(drain(beside), (v{0, 1, 2})) << "who follows nobody";
+  allowed = 2;
+  await_position(flow, 2);
+  EXPECT_EQ(in.template await<wait::park>(), polled::batch);
+  EXPECT_EQ(drain(in, 1), v{0});
+  EXPECT_EQ(in.await(wait::at_once), polled::batch) << "its place is kept";
+  EXPECT_EQ(drain(in), v{1});
+  EXPECT_EQ(in.poll(no_event), polled::gated);
+  allowed = 3;
+  EXPECT_EQ(in.await(), polled::batch);
+  EXPECT_EQ(drain(in), v{2});
+  EXPECT_EQ(in.poll(no_event), polled::idle);
+  EXPECT_TRUE(flow.drain());
+  EXPECT_EQ(in.await(), polled::closed);
+}
+
+TYPED_TEST(running_flow, AFollowerHoldsProducersBackUntilItEnds) {
+  typename TestFixture::orders of(4);
+  path tax;
+  graph plan{of};
+  plan.template add<wait::yield>("tax", taxes(tax));
+  auto flow = *std::move(plan).start();
+  auto out = *flow.producer();
+  {
+    auto in = *flow.join({"tax"});
+    for (int i = 0; i < 4; ++i) ASSERT_TRUE(out.publish([](order&) {}));
+    await_position(flow, 4);
+    EXPECT_EQ(out.try_claim(4).missing(), 4u);
+    EXPECT_EQ(drain(in, 2).size(), 2u);
+    EXPECT_EQ(out.try_claim(4).missing(), 2u);
+  }
+  EXPECT_TRUE(out.try_claim(4));
+  EXPECT_TRUE(flow.drain());
+}
+
+TYPED_TEST(running_flow, FollowersJoinAndLeaveAtFullRate) {
+  typename TestFixture::orders of(32);
+  path tax, sum;
+  graph plan{of};
+  const auto a = plan.template add<wait::yield>("tax", taxes(tax));
+  plan.template add<wait::park>("sum", sums(sum), {a});
+  auto flow = *std::move(plan).start();
+  {
+    const source running(flow);
+    for (int round = 0; round < 10; ++round) {
+      path mine;
+      auto in = *flow.join({"tax", "sum"});
+      while (mine.seen.load() < 100) {
+        ASSERT_EQ(in.template await<wait::park>(), polled::batch);
+        in.poll([&](const order& o, sequence s, bool) {
+          mine.step(s);
+          if (o.taxed_at != s + 1 || o.summed_at != s + 1) mine.right = false;
+        });
+      }
+      EXPECT_TRUE(mine.right);
+    }
+  }
+  EXPECT_TRUE(flow.drain());
+  EXPECT_EQ(sum.next, of.claimed());
+}
+
+// Behind "sum", which follows "tax"; both leave, one after the other.
+TYPED_TEST(running_flow, AFollowerOfALeaverFollowsWhatItFollowed) {
+  typename TestFixture::orders of(16);
+  path tax, sum, mine;
+  graph plan{of};
+  const auto a = plan.template add<wait::yield>("tax", taxes(tax));
+  plan.template add<wait::yield>("sum", sums(sum), {a});
+  auto flow = *std::move(plan).start();
+  auto in = *flow.join({"sum"});
+  std::vector<bool> taxed, summed;
+  std::thread reader([&] {
+    in.template run<wait::park>([&](const order& o, sequence s, bool) {
+      taxed.push_back(o.taxed_at == s + 1);
+      summed.push_back(o.summed_at == s + 1);
+      mine.step(s);
+    });
+  });
+  sequence last_sum = 0, last_tax = 0;
+  {
+    const source running(flow);
+    await(mine.seen, 100);
+    last_sum = flow.leave("sum").value();
+    await(mine.seen, last_sum + 100);
+    last_tax = flow.leave("tax").value();
+    await(mine.seen, last_tax + 100);
+  }
+  EXPECT_TRUE(flow.drain());
+  of.close();
+  reader.join();
+  EXPECT_EQ(mine.next, of.claimed());
+  EXPECT_TRUE(mine.right);
+  for (sequence s = 0; s < mine.next; ++s) {
+    ASSERT_EQ(summed[s], s < last_sum) << s;
+    ASSERT_EQ(taxed[s], s < last_tax) << s;
+  }
+}
+
+// However the flow ends, what its follower looks at is there.
+TYPED_TEST(running_flow, AFollowerMayOutliveItsFlow) {
+  for (const char* how : {"drain", "leave", "halt"}) {
+    const std::string end = how;
+    typename TestFixture::orders of(8);
+    path tax, sum;
+    graph plan{of};
+    const auto a = plan.template add<wait::yield>("tax", taxes(tax));
+    plan.template add<wait::yield>("sum", sums(sum), {a});
+    std::optional flow = *std::move(plan).start();
+    auto in = *flow->join({"sum"});
+    auto out = *flow->producer();
+    for (int i = 0; i < 5; ++i) ASSERT_TRUE(out.publish([](order&) {}));
+    if (end == "leave") flow->leave();
+    if (end == "halt") flow->halt();
+    flow.reset();
+    EXPECT_EQ(drain(in).size(), end == "halt" ? 0u : 5u) << end;
+    EXPECT_EQ(in.await(wait::at_once), end == "leave" ? polled::idle : polled::closed) << end;
+    EXPECT_EQ(static_cast<bool>(out.publish([](order&) {})), end == "leave") << end;
+    EXPECT_EQ(drain(in).size(), end == "leave" ? 1u : 0u) << end;
+  }
+}
+
 TEST(RunningFlow, SaysWhatIsWrong) {
   ring<order> of(4);
   graph plan{of};
@@ -313,6 +476,7 @@ TEST(RunningFlow, SaysWhatIsWrong) {
   const auto unknown = flow.add("sum", nothing, {"toll"});
   EXPECT_EQ(unknown.code(), errc::invalid);
   EXPECT_NE(unknown.text().find("'sum' follows 'toll'"), std::string::npos) << unknown.text();
+  EXPECT_EQ(flow.join({"tax", "toll"}).code(), errc::invalid);
   EXPECT_NE(flow.add("tax", nothing).text().find("two stages"), std::string::npos);
   EXPECT_EQ(flow.add("", nothing).code(), errc::invalid);
   graph of_workers{of};
@@ -331,6 +495,7 @@ TEST(RunningFlow, SaysWhatIsWrong) {
   ASSERT_TRUE(flow.add("tax", nothing)) << "the name is free again";
   EXPECT_TRUE(flow.drain());
   EXPECT_EQ(flow.add("late", nothing).code(), errc::closed);
+  EXPECT_EQ(flow.join({"tax"}).code(), errc::closed);
 }
 
 // A worker that leaves while it begins its events again gives them up.

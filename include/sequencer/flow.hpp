@@ -13,6 +13,8 @@
 #include <vector>
 
 #include <sequencer/detail/crew.hpp>
+#include <sequencer/detail/follower.hpp>
+#include <sequencer/poller.hpp>
 #include <sequencer/result.hpp>
 #include <sequencer/ring.hpp>
 #include <sequencer/sequence.hpp>
@@ -33,6 +35,11 @@ struct stage_state {
   std::uint64_t waits;   // times that it found nothing to handle
 };
 
+// A poller that follows stages of a flow, see flow::join(). `gated`, as it says where events are
+// published that they have not handled yet, is LMAX's PollState.GATING.
+template <class Ring>
+using follower = poller<Ring, detail::follower<Ring>>;
+
 // Stages at work, each on its own thread. Made by graph::start().
 //
 // Threads: producer(), halt() and stages() any, beside each other and beside add() and leave(name);
@@ -46,8 +53,9 @@ class flow {
   flow(flow&&) noexcept = default;
   flow& operator=(flow&&) = delete;
   ~flow() {
-    if (!at_work_ || at_work_->stages.empty()) return;
+    if (!at_work_) return;
     if (!at_work_->of.halted()) static_cast<void>(drain());
+    at_work_->leave();  // its threads end here, though a follower may keep what it looks at
   }
 
   // As ring::make_producer().
@@ -67,12 +75,9 @@ class flow {
                    std::initializer_list<std::string_view> after = {}, stage_options how = {}) {
     auto& all = mine();
     auto made = all.template make<How>(name, name, std::move(handler), how, nullptr);
-    for (const auto each : after) {
-      if (!all.follow(*made, each)) {
-        return error{errc::invalid, 0, "stage '" + name + "' follows '" + std::string(each) +
-                                           "', and there is none of that name"};
-      }
-    }
+    auto before = all.named("stage '" + name + "'", {after.begin(), after.size()});
+    if (!before) return before.failure();
+    made->after = *std::move(before);
     if (auto wrong = all.fault_of(*made); !wrong.empty()) {
       return error{errc::invalid, 0, std::move(wrong)};
     }
@@ -80,6 +85,20 @@ class flow {
     if (auto begun = all.start(*made); !begun) return begun;
     all.append(std::move(made));
     return {};
+  }
+
+  // A consumer on the caller's own thread that sees each event when the stages that are named have
+  // handled it, from some position on, not later than the first that is published after this call;
+  // it holds producers back at once. When one of them leaves it follows those that the leaver
+  // followed, and where there is none, what is published. It may outlive the flow, not the ring; it
+  // keeps the handlers that it follows until then.
+  // Fails: invalid, there is none of that name; unavailable, without memory; closed, the ring is.
+  result<follower<Ring>> join(std::initializer_list<std::string_view> after) {
+    auto before = mine().named("a poller", {after.begin(), after.size()});
+    if (!before) return before.failure();
+    auto in = mine().of.enter();
+    if (!in) return in.failure();
+    return follower<Ring>({*std::move(in), at_work_, *std::move(before)});
   }
 
   // Ends one stage, all its workers where it has some, after the batch that it is in, and stops
@@ -142,7 +161,7 @@ class flow {
     return *at_work_;
   }
 
-  explicit flow(std::unique_ptr<work> begun) noexcept : at_work_(std::move(begun)) {}
+  explicit flow(std::shared_ptr<work> begun) noexcept : at_work_(std::move(begun)) {}
 
   std::string who_is_late() const {
     std::string all = "not drained:";
@@ -155,7 +174,7 @@ class flow {
     return all;
   }
 
-  std::unique_ptr<work> at_work_;
+  std::shared_ptr<work> at_work_;  // followers share it
 };
 
 }  // namespace sequencer

@@ -6,17 +6,19 @@
 #include <type_traits>
 #include <utility>
 
-#include <sequencer/detail/claiming.hpp>
 #include <sequencer/detail/reader.hpp>
 #include <sequencer/sequence.hpp>
 #include <sequencer/wait.hpp>
 
 namespace sequencer {
 
-// A consumer on the caller's own thread.
+template <class Ring>
+class flow;
+
+// A consumer on the caller's own thread; `In` is what it reads by, see also flow::join().
 //
 // Threads: one at a time. Its position is kept until it ends; what it has not seen is not replaced.
-template <class Ring>
+template <class Ring, class In = detail::reader<Ring>>
 class poller {
  public:
   using ring_type = Ring;
@@ -42,20 +44,11 @@ class poller {
         most);
   }
 
-  // Waits, by How, until poll() would find something: batch; or the end: closed. Idle when `until`
-  // passed first.
+  // Waits, by How, until poll() would find something: batch; or the end: closed. Idle, or gated,
+  // when `until` passed first.
   template <wait::strategy How = wait::backoff>
   polled await(wait::deadline until = wait::never) noexcept {
-    auto pace = detail::waiting_at<How>(in_.published(), [this] { return in_.line(); });
-    auto found = polled::idle;
-    const auto ready = [&] {
-      found = in_.state();
-      return found != polled::idle;
-    };
-    if (ready()) return found;
-    in_.place().count_wait();
-    static_cast<void>(wait::await(pace, ready, [] { return false; }, until));
-    return found;
+    return in_.template await<How>(until);
   }
 
   // Polls and waits, by How, until the ring is closed and everything in it was seen, or the handler
@@ -74,7 +67,9 @@ class poller {
   friend class ring;
   template <class...>
   friend class fan_in;
-  explicit poller(detail::reader<Ring> in) noexcept : in_(std::move(in)) {}
+  template <class>
+  friend class flow;
+  explicit poller(In in) noexcept : in_(std::move(in)) {}
 
   template <class Handler>
   static bool call(Handler& handler, const event_type& event, sequence s, bool last) {
@@ -87,7 +82,7 @@ class poller {
     }
   }
 
-  detail::reader<Ring> in_;
+  In in_;
 };
 
 }  // namespace sequencer

@@ -67,8 +67,9 @@ inline constexpr room rooms[] = {
     {"include/sequencer/detail/stage_thread.hpp", 3, 3},
     {"include/sequencer/guarded.hpp", 3, 2},
     {"include/sequencer/detail/crew.hpp", 3, 4},
-    {"include/sequencer/flow.hpp", 3, 5},
-    {"include/sequencer/graph.hpp", 3, 6},
+    {"include/sequencer/detail/follower.hpp", 3, 5},
+    {"include/sequencer/flow.hpp", 3, 6},
+    {"include/sequencer/graph.hpp", 3, 7},
     // floor 4: compiled rooms; the header is the door, the sources lie behind it
     {"include/sequencer/checkpoint.hpp", 4, 0},
     {"src/checkpoint/", 4, 1},

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -46,13 +47,20 @@ struct crew {
         std::move(stage), std::move(name), how, of, std::move(handler), std::move(shared));
   }
 
-  // False where there is no stage of that name.
-  bool follow(running_stage& who, std::string_view name) const {
-    const auto before = who.after.size();
-    for (const auto& each : stages) {
-      if (each->stage() == name) who.after.push_back(each.get());
+  // Those that are named, each by its stage's name; fails with a sentence on what `who` follows.
+  result<std::vector<running_stage*>> named(const std::string& who,
+                                            std::span<const std::string_view> names) const {
+    std::vector<running_stage*> found;
+    for (const auto name : names) {
+      const auto before = found.size();
+      for (const auto& each : stages) {
+        if (each->stage() == name) found.push_back(each.get());
+      }
+      if (found.size() != before) continue;
+      return error{errc::invalid, 0,
+                   who + " follows '" + std::string(name) + "', and there is none of that name"};
     }
-    return who.after.size() != before;
+    return found;
   }
 
   // What is wrong with one more stage, or "".
@@ -94,8 +102,7 @@ struct crew {
     for (auto each = stages.rbegin(); each != stages.rend(); ++each) (*each)->ask_to_leave();
     of.find_end();
     for (auto& each : stages) each->join();
-    stages.clear();
-    gone.clear();
+    bury([](const running_stage&) { return true; });
   }
 
   result<sequence> leave(std::string_view name) {
@@ -115,15 +122,16 @@ struct crew {
       taken = std::max(taken, end.at);
       if (end.gave_up) given_up = std::min(given_up, end.at);
     }
-    bury(name);
+    bury([&](const running_stage& each) { return each.stage() == name; });
     return std::min(taken, given_up);
   }
 
   // What left stands for what it followed as long as somebody follows it.
-  void bury(std::string_view name) {
+  template <class Left>
+  void bury(Left left) {
     std::vector<std::unique_ptr<running_stage>> ended;  // destroyed without the lock
     const std::lock_guard held(guard);
-    const auto stays = [&](const auto& each) { return each->stage() != name; };
+    const auto stays = [&](const auto& each) { return !left(*each); };
     const auto first = std::stable_partition(stages.begin(), stages.end(), stays);
     std::move(first, stages.end(), std::back_inserter(gone));
     stages.erase(first, stages.end());
@@ -137,17 +145,21 @@ struct crew {
   }
 
   bool is_followed(const running_stage& by_whom) const {
-    const auto follows = [&](const auto& each) {
-      return std::find(each->after.begin(), each->after.end(), &by_whom) != each->after.end();
+    const auto is_among = [&](const auto& all) {
+      return std::find(all.begin(), all.end(), &by_whom) != all.end();
     };
+    const auto follows = [&](const auto& each) { return is_among(each->after); };
     return std::any_of(stages.begin(), stages.end(), follows) ||
-           std::any_of(gone.begin(), gone.end(), follows);
+           std::any_of(gone.begin(), gone.end(), follows) ||
+           std::any_of(guests.begin(), guests.end(), [&](auto* each) { return is_among(*each); });
   }
 
   Ring& of;
   std::vector<std::unique_ptr<running_stage>> stages;
   std::vector<std::unique_ptr<running_stage>> gone;  // and followed still
-  std::mutex guard;  // of both, where others than the flow's one thread look
+  // What each consumer outside of the crew follows.
+  std::vector<const std::vector<running_stage*>*> guests;
+  std::mutex guard;  // of these three, where others than the flow's one thread look
   wait::park finished;
   bool drained = false;
 

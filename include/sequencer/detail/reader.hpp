@@ -12,11 +12,13 @@
 #include <sequencer/result.hpp>
 #include <sequencer/sequence.hpp>
 #include <sequencer/slots.hpp>
+#include <sequencer/wait.hpp>
 
 namespace sequencer {
 
-// What a look found: nothing published; events; nothing, and nothing to come.
-enum class polled : std::uint8_t { idle, batch, closed };
+// What a look found: nothing published; events; nothing, and nothing to come; events that those
+// whom a follower follows have not handled yet.
+enum class polled : std::uint8_t { idle, batch, closed, gated };
 
 }  // namespace sequencer
 
@@ -99,6 +101,25 @@ class reader {
     return of_->claims_.ended_at(next_) ? polled::closed : polled::idle;
   }
 
+  // Waits, by How, for another state than idle, until `until`.
+  template <wait::strategy How>
+  polled await(wait::deadline until) noexcept {
+    auto pace = waiting_at<How>(published(), [this] { return line(); });
+    auto found = polled::idle;
+    const auto ready = [&] {
+      found = state();
+      return found != polled::idle;
+    };
+    if (ready()) return found;
+    gate_->count_wait();
+    static_cast<void>(wait::await(pace, ready, [] { return false; }, until));
+    return found;
+  }
+
+  bool is_readable() const noexcept {
+    return stamp_at(of_->places_of_slots(), next_).is_of(next_);
+  }
+
   // What publishing the next position writes.
   const void* line() const noexcept { return &of_->slots_[next_].word; }
   bell& published() const noexcept { return of_->published_; }
@@ -139,9 +160,6 @@ class reader {
   static stamp stamp_at(const typename Ring::places& slots, sequence s) noexcept {
     // order: slot-seen <- slot-stamped: the event
     return stamp(slots[s].word.load(acquire));
-  }
-  bool is_readable() const noexcept {
-    return stamp_at(of_->places_of_slots(), next_).is_of(next_);
   }
   polled nothing() const noexcept {
     return of_->claims_.ended_at(next_) && !is_readable() ? polled::closed : polled::idle;

@@ -9,7 +9,9 @@
 #include <vector>
 
 #include <sequencer/detail/atomic.hpp>
+#include <sequencer/detail/claiming.hpp>
 #include <sequencer/detail/gates.hpp>
+#include <sequencer/detail/reader.hpp>
 #include <sequencer/detail/worker_thread.hpp>
 #include <sequencer/result.hpp>
 #include <sequencer/sequence.hpp>
@@ -17,6 +19,27 @@
 #include <sequencer/wait.hpp>
 
 namespace sequencer::detail {
+
+class running_stage;
+
+// Those that one consumer follows, as its own thread knows them.
+class followed_stages {
+ public:
+  void begin(const std::vector<running_stage*>& after) { all_ = after; }
+
+  // The last one of them.
+  struct limit {
+    sequence at = gate::open;  // this, where nobody holds the consumer back
+    gate* of = nullptr;
+  };
+  inline limit last();
+
+ private:
+  // One that left stands for those that it followed. An open gate stays open while it is followed.
+  inline void inherit(std::size_t from);
+
+  std::vector<running_stage*> all_;
+};
 
 // A stage that has its place in the ring, and may have its thread.
 class running_stage {
@@ -49,7 +72,7 @@ class running_stage {
   void belong_to(wait::park& finished) noexcept { finished_ = &finished; }
   // What its thread does, from its begin to its end.
   void work() noexcept {
-    following_ = after;
+    following_.begin(after);
     run();
     finish();
   }
@@ -66,26 +89,8 @@ class running_stage {
     leaving_.store(true, release);
   }
 
-  // The last one of those that a stage follows, on its own thread.
-  struct limit {
-    sequence at = gate::open;  // this, where nobody holds it back
-    gate* of = nullptr;
-  };
-  limit followed() {
-    limit last;
-    for (std::size_t i = 0; i != following_.size();) {
-      auto& place = following_[i]->place();
-      // order: gate-seen <- gate-moved: the reads and writes of the events below
-      const auto at = place.position.load(acquire);
-      if (at == gate::open) {
-        inherit(i);
-        continue;
-      }
-      if (at < last.at) last = {at, &place};
-      ++i;
-    }
-    return last;
-  }
+  // On its own thread.
+  followed_stages::limit followed() { return following_.last(); }
 
   const std::string& stage() const noexcept { return stage_; }
   const std::string& name() const noexcept { return name_; }
@@ -102,23 +107,13 @@ class running_stage {
   }
 
  private:
-  // One that left stands for those that it followed. An open gate stays open while it is followed.
-  void inherit(std::size_t from) {
-    const auto& heirs = following_[from]->after;
-    following_.erase(following_.begin() + static_cast<std::ptrdiff_t>(from));
-    for (auto* each : heirs) {
-      const bool known = std::find(following_.begin(), following_.end(), each) != following_.end();
-      if (!known) following_.push_back(each);
-    }
-  }
-
   void finish() noexcept {
     // order: stage-ended -> stage-end-seen: all its handler did
     ended_.store(true, release);
     finished_->wake();
   }
 
-  std::vector<running_stage*> following_;  // its own thread's
+  followed_stages following_;
   std::string stage_;
   std::string name_;
   stage_options how_;
@@ -127,6 +122,30 @@ class running_stage {
   wait::park* finished_ = nullptr;
   worker_thread thread_;
 };
+
+inline followed_stages::limit followed_stages::last() {
+  limit last;
+  for (std::size_t i = 0; i != all_.size();) {
+    auto& place = all_[i]->place();
+    // order: gate-seen <- gate-moved: the reads and writes of the events below
+    const auto at = place.position.load(acquire);
+    if (at == gate::open) {
+      inherit(i);
+      continue;
+    }
+    if (at < last.at) last = {at, &place};
+    ++i;
+  }
+  return last;
+}
+
+inline void followed_stages::inherit(std::size_t from) {
+  const auto& heirs = all_[from]->after;
+  all_.erase(all_.begin() + static_cast<std::ptrdiff_t>(from));
+  for (auto* each : heirs) {
+    if (std::find(all_.begin(), all_.end(), each) == all_.end()) all_.push_back(each);
+  }
+}
 
 // The barrier of a stage that follows any number of others.
 class any_barrier {
@@ -165,5 +184,23 @@ class unrolled_barrier {
   running_stage& of_;
   std::array<gate*, Count> gates_{};
 };
+
+// Waits, by How, until seen() holds, or the one that holds the reader back has gone on, and another
+// one is to be waited for. Nobody holds it back where `held_by` is null.
+template <wait::strategy How, class Ring, class Seen>
+wait::outcome wait_behind(const reader<Ring>& in, gate* held_by, Seen seen,
+                          wait::deadline until) noexcept {
+  // What is written when the reader may go on.
+  const auto line = [&in, held_by]() -> const void* {
+    return held_by == nullptr ? in.line() : held_by;
+  };
+  auto pace = waiting_at<How>(held_by == nullptr ? in.published() : held_by->moved, line);
+  const auto ready = [&] {
+    if (seen()) return true;
+    // order: gate-seen <- gate-moved: the reads and writes of the events below
+    return held_by != nullptr && held_by->position.load(acquire) > in.position();
+  };
+  return wait::await(pace, ready, [] { return false; }, until);
+}
 
 }  // namespace sequencer::detail

@@ -12,7 +12,6 @@
 
 #include <sequencer/cache_line.hpp>
 #include <sequencer/detail/atomic.hpp>
-#include <sequencer/detail/claiming.hpp>
 #include <sequencer/detail/gates.hpp>
 #include <sequencer/detail/reader.hpp>
 #include <sequencer/detail/running_stage.hpp>
@@ -117,18 +116,7 @@ class stage_thread final : public running_stage {
   // Until something is there, or the stage that holds this one back has gone on, and another one is
   // to be waited for.
   wait::outcome wait_once(wait::deadline until) noexcept {
-    auto* held_by = followed().of;
-    auto pace = waiting_at<How>(held_by == nullptr ? in_->published() : held_by->moved,
-                                [this, held_by] { return line_of(held_by); });
-    const auto ready = [&] {
-      return look() != polled::idle || (held_by != nullptr && position_of(*held_by) > next());
-    };
-    return wait::await(pace, ready, [] { return false; }, until);
-  }
-
-  // What is written when this stage may go on.
-  const void* line_of(const gate* held_by) const noexcept {
-    return held_by == nullptr ? in_->line() : held_by;
+    return wait_behind<How>(*in_, followed().of, [this] { return look() != polled::idle; }, until);
   }
 
   // In this order: where all leave, an open gate is no leave to go on.
@@ -143,11 +131,6 @@ class stage_thread final : public running_stage {
   bool is_over() const noexcept { return of_.halted() || leaving(); }
 
   sequence next() const noexcept { return in_->position(); }
-
-  static sequence position_of(const gate& of) noexcept {
-    // order: gate-seen <- gate-moved: the reads and writes of the events below
-    return of.position.load(acquire);
-  }
 
   // Events that may be handled, as of the last look.
   std::uint64_t allowed() const noexcept {
