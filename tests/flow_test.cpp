@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -97,7 +98,7 @@ TYPED_TEST(running_flow, StagesJoinAndLeaveAtFullRate) {
                                                               noexcept {
         audit.step(s);
         if (o.taxed_at != s + 1 || o.summed_at != s + 1) audit.right = false;
-      }, {"tax", "sum"}));
+      }, std::array{"tax", "sum"}));
       await(audit.seen, 50);
       const auto audited = flow.leave("audit");
       ASSERT_TRUE(audited);
@@ -215,9 +216,11 @@ TYPED_TEST(running_flow, WorkersLeaveTogether) {
     after.step(s);
   }, {crew});
   auto flow = *std::move(plan).start();
-  EXPECT_EQ(flow.leave("crew/1").code(), errc::invalid) << "all of them, by their stage's name";
+  EXPECT_EQ(flow.leave("crew/3").code(), errc::invalid);
   const auto nothing = [](const order&, sequence, bool) noexcept {};
-  EXPECT_EQ(flow.add("of one", nothing, {"crew/1"}).code(), errc::invalid) << "the same";
+  EXPECT_EQ(flow.add("of one", nothing, {"crew/1"}).code(), errc::invalid) << "of all of them";
+  EXPECT_NE(flow.add("late", nothing, std::array{"crew"}).text().find("follows workers"),
+            std::string::npos);
   sequence left = 0;
   {
     const source running(flow);
@@ -486,6 +489,12 @@ TEST(RunningFlow, SaysWhatIsWrong) {
   EXPECT_NE(std::move(of_workers).start().text().find("two stages are named 'crew'"),
             std::string::npos);
   EXPECT_EQ(flow.add("pinned", nothing, {}, {.cpu = 1'000'000}).code(), errc::io);
+  const auto nobody = [&](std::size_t) { return nothing; };
+  EXPECT_NE(flow.add_workers("crew", 0, nobody).text().find("no workers"), std::string::npos);
+  EXPECT_EQ(flow.add_workers("crew", 2, nobody, {"toll"}).code(), errc::invalid);
+  EXPECT_EQ(flow.add_workers("tax", 2, nobody).code(), errc::invalid);
+  EXPECT_EQ(flow.add_workers("", 2, nobody).code(), errc::invalid);
+  EXPECT_EQ(flow.add_workers("crew", 2, nobody, {}, {.cpu = 1'000'000}).code(), errc::io);
   EXPECT_EQ(flow.leave("toll").code(), errc::invalid);
   EXPECT_EQ(flow.stages().size(), 1u);
   // None of those that were refused holds the ring.
@@ -496,6 +505,7 @@ TEST(RunningFlow, SaysWhatIsWrong) {
   EXPECT_TRUE(flow.drain());
   EXPECT_EQ(flow.add("late", nothing).code(), errc::closed);
   EXPECT_EQ(flow.join({"tax"}).code(), errc::closed);
+  EXPECT_EQ(flow.add_workers("crew", 2, nobody).code(), errc::closed);
 }
 
 // A worker that leaves while it begins its events again gives them up.
@@ -519,6 +529,84 @@ TEST(RunningFlow, AWorkerThatGivesUpSaysSo) {
   await(done, 9);
   await(again, 1);
   EXPECT_EQ(flow.leave("crew").value(), 3u);
+}
+
+// Workers join a running flow, and leave it one by one; a stage follows them all the time.
+TEST(RunningFlow, WorkersJoinAndLeaveOneByOne) {
+  for (int round = 0; round < 3; ++round) {
+    ring<order, producers::many> of(16);
+    path tax, after;
+    std::vector<std::atomic<int>> handled(50'000);
+    std::vector<bool> summed;
+    graph plan{of};
+    plan.add<wait::yield>("tax", taxes(tax));
+    auto flow = *std::move(plan).start();
+    std::atomic<bool> right{true};
+    sequence first = 0, end = 0;
+    {
+      const source running(flow);
+      ASSERT_TRUE(flow.add_workers<wait::park>("crew", 3, [&](std::size_t) {
+        return [&](order& o, sequence s, bool) noexcept {
+          if (s < handled.size()) ++handled[s];
+          if (o.taxed_at != s + 1) right = false;
+          o.summed_at = s + 1;
+        };
+      }, {"tax"}, {.max_batch = 2}));
+      ASSERT_TRUE(flow.add<wait::yield>("after", [&](const order& o, sequence s, bool) noexcept {
+        if (after.seen.load() == 0) first = s;
+        after.step(s);
+        summed.push_back(o.summed_at == s + 1);
+      }, {"crew"}));
+      for (const char* each : {"crew/1", "crew/0", "crew/2"}) {
+        await(after.seen, after.seen.load() + 100);
+        end = std::max(end, flow.leave(each).value());
+      }
+      await(after.seen, after.seen.load() + 100);
+    }
+    EXPECT_EQ(flow.stages().size(), 2u);
+    EXPECT_TRUE(flow.drain());
+    EXPECT_EQ(after.next, of.claimed());
+    EXPECT_TRUE(after.right && right.load());
+    for (sequence s = first; s < after.next; ++s) {
+      ASSERT_EQ(summed[s - first], s < end) << s;
+      if (s >= handled.size()) continue;
+      ASSERT_EQ(handled[s].load(), s < end ? 1 : 0) << s;
+    }
+  }
+}
+
+// A worker that leaves alone has handled what it took.
+TEST(RunningFlow, AWorkerThatLeavesAloneHandlesWhatItHas) {
+  ring<order, producers::many> of(16);
+  std::vector<std::atomic<int>> handled_by(10);
+  std::atomic<std::uint64_t> done{0}, again{0}, has_it{0};
+  std::atomic<bool> go{false};
+  graph plan{of};
+  plan.add_workers<wait::yield>("crew", 2, [&](std::size_t me) {
+    return [&, me](const order&, sequence s, bool) noexcept {
+      if (s == 3 && !go.load()) {
+        has_it = me;
+        ++again;
+        return handled::rewind;
+      }
+      ++handled_by[s];
+      ++done;
+      return handled::next;
+    };
+  });
+  auto flow = *std::move(plan).start();
+  auto out = *flow.producer();
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(out.publish([](order&) {}));
+  await(done, 9);
+  await(again, 1);
+  std::thread leaver([&] {
+    EXPECT_GE(flow.leave("crew/" + std::to_string(has_it.load())).value(), 4u);
+  });
+  await(again, again.load() + 100'000);
+  go = true;
+  leaver.join();
+  EXPECT_TRUE(flow.drain());
+  for (const auto& times : handled_by) EXPECT_EQ(times.load(), 1);
 }
 
 // Each pair takes over from the one before, which leaves; the last stage follows them all.

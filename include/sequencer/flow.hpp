@@ -2,18 +2,24 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <chrono>
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include <sequencer/detail/crew.hpp>
 #include <sequencer/detail/follower.hpp>
+#include <sequencer/detail/stage_thread.hpp>
 #include <sequencer/poller.hpp>
 #include <sequencer/result.hpp>
 #include <sequencer/ring.hpp>
@@ -73,18 +79,41 @@ class flow {
     requires event_handler<Handler, event_type> || batch_handler<Handler, event_type>
   result<void> add(std::string name, Handler handler,
                    std::initializer_list<std::string_view> after = {}, stage_options how = {}) {
+    return add_one<How>(std::move(name), std::move(handler), {after.begin(), after.size()}, how);
+  }
+
+  // The same, with a barrier that is laid out when the program is compiled, as graph::add() has it:
+  // behind std::array{"tax", "sum"}. They are stages of one thread, not workers.
+  template <wait::strategy How = wait::backoff, class Name, std::size_t Count, class Handler>
+    requires(Count > 0 && std::convertible_to<const Name&, std::string_view> &&
+             (event_handler<Handler, event_type> || batch_handler<Handler, event_type>))
+  result<void> add(std::string name, Handler handler, const std::array<Name, Count>& after,
+                   stage_options how = {}) {
+    std::array<std::string_view, Count> names;
+    std::copy(after.begin(), after.end(), names.begin());
+    return add_one<How, detail::unrolled_barrier<Count>>(std::move(name), std::move(handler), names,
+                                                         how);
+  }
+
+  // Starts one more stage whose events are shared among `workers` threads, as graph::add_workers()
+  // does, behind the stages that are named.
+  // Fails: as add(); where the system refused a thread, those that had one may have handled events.
+  template <wait::strategy How = wait::backoff, class Make>
+    requires std::invocable<Make&, std::size_t>
+  result<void> add_workers(const std::string& name, std::size_t workers, Make make,
+                           std::initializer_list<std::string_view> after = {},
+                           stage_options how = {}) {
+    if (workers == 0) return error{errc::invalid, 0, "stage '" + name + "' has no workers"};
     auto& all = mine();
-    auto made = all.template make<How>(name, name, std::move(handler), how, nullptr);
-    auto before = all.named("stage '" + name + "'", {after.begin(), after.size()});
+    const auto before = all.named("stage '" + name + "'", {after.begin(), after.size()});
     if (!before) return before.failure();
-    made->after = *std::move(before);
-    if (auto wrong = all.fault_of(*made); !wrong.empty()) {
-      return error{errc::invalid, 0, std::move(wrong)};
+    const auto shared = std::make_shared<detail::shared_position>();
+    std::vector<std::unique_ptr<detail::running_stage>> made;
+    for (std::size_t i = 0; i < workers; ++i) {
+      made.push_back(all.template make<How>(name, work::name_of(name, i), make(i), how, shared));
+      made.back()->after = *before;
     }
-    if (auto in = all.enter(*made); !in) return in;
-    if (auto begun = all.start(*made); !begun) return begun;
-    all.append(std::move(made));
-    return {};
+    return all.admit(std::move(made));
   }
 
   // A consumer on the caller's own thread that sees each event when the stages that are named have
@@ -103,7 +132,10 @@ class flow {
 
   // Ends one stage, all its workers where it has some, after the batch that it is in, and stops
   // holding producers back. Those that follow it follow those that it followed.
-  // Returns the first position that it did not handle. Fails: invalid, there is none of that name.
+  // Or one worker, by its name, as "crew/1", when it has handled what it has taken: so it waits for
+  // one that begins its batch again and again. The others go on; with the last one the stage ends.
+  // Returns the first position that it did not handle; of one worker, the one behind the last that
+  // it took. Fails: invalid, there is none of that name.
   result<sequence> leave(std::string_view name) { return mine().leave(name); }
 
   // Closes the ring, for all who use it, lets every stage handle everything that was published, and
@@ -159,6 +191,22 @@ class flow {
   work& mine() const noexcept {
     if (!at_work_) detail::stop("a flow that was moved from is used");
     return *at_work_;
+  }
+
+  template <wait::strategy How, class Barrier = detail::any_barrier, class Handler>
+  result<void> add_one(std::string name, Handler handler, std::span<const std::string_view> after,
+                       stage_options how) {
+    auto& all = mine();
+    auto before = all.named("stage '" + name + "'", after);
+    if (!before) return before.failure();
+    if (!std::is_same_v<Barrier, detail::any_barrier> && before->size() != after.size()) {
+      return error{errc::invalid, 0,
+                   "stage '" + name + "' follows workers: name those it follows in a list"};
+    }
+    std::vector<std::unique_ptr<detail::running_stage>> made;
+    made.push_back(all.template make<How, Barrier>(name, name, std::move(handler), how, nullptr));
+    made.back()->after = *std::move(before);
+    return all.admit(std::move(made));
   }
 
   explicit flow(std::shared_ptr<work> begun) noexcept : at_work_(std::move(begun)) {}

@@ -94,8 +94,7 @@ class graph {
     const auto first = plan().stages.size();
     const auto shared = std::make_shared<detail::shared_position>();
     for (std::size_t i = 0; i < workers; ++i) {
-      place<How>(name, name.empty() ? name : name + "/" + std::to_string(i), make(i), list(after),
-                 how, shared);
+      place<How>(name, work::name_of(name, i), make(i), list(after), how, shared);
     }
     return {mark_, first, first + workers};
   }

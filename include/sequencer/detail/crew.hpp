@@ -47,16 +47,19 @@ struct crew {
         std::move(stage), std::move(name), how, of, std::move(handler), std::move(shared));
   }
 
+  // Of a stage's i-th worker.
+  static std::string name_of(const std::string& stage, std::size_t i) {
+    return stage.empty() ? stage : stage + "/" + std::to_string(i);
+  }
+
   // Those that are named, each by its stage's name; fails with a sentence on what `who` follows.
   result<std::vector<running_stage*>> named(const std::string& who,
                                             std::span<const std::string_view> names) const {
     std::vector<running_stage*> found;
     for (const auto name : names) {
-      const auto before = found.size();
-      for (const auto& each : stages) {
-        if (each->stage() == name) found.push_back(each.get());
-      }
-      if (found.size() != before) continue;
+      const auto all = called(name, &running_stage::stage);
+      found.insert(found.end(), all.begin(), all.end());
+      if (!all.empty()) continue;
       return error{errc::invalid, 0,
                    who + " follows '" + std::string(name) + "', and there is none of that name"};
     }
@@ -90,39 +93,52 @@ struct crew {
                  "stage '" + one.name() + "': starting its thread: " + std::strerror(bad)};
   }
 
-  void append(std::unique_ptr<running_stage> one) {
+  // Puts stages to work while others are: all of them, or none.
+  result<void> admit(std::vector<std::unique_ptr<running_stage>> made) {
+    for (auto& each : made) {
+      if (auto wrong = fault_of(*each); !wrong.empty()) {
+        return error{errc::invalid, 0, std::move(wrong)};
+      }
+    }
+    for (auto& each : made) {
+      if (auto in = enter(*each); !in) return in;
+    }
+    for (auto& each : made) {
+      if (auto begun = start(*each); !begun) {
+        dismiss(made);
+        return begun;
+      }
+    }
     const std::lock_guard held(guard);
-    stages.push_back(std::move(one));
+    std::move(made.begin(), made.end(), std::back_inserter(stages));
+    return {};
   }
 
   // Also where not all of them have a thread.
   void leave() noexcept {
     if (stages.empty()) return;
-    // Those that follow others come behind them.
-    for (auto each = stages.rbegin(); each != stages.rend(); ++each) (*each)->ask_to_leave();
-    of.find_end();
-    for (auto& each : stages) each->join();
+    dismiss(stages);
     bury([](const running_stage&) { return true; });
   }
 
+  // All of a stage, or one of its workers.
   result<sequence> leave(std::string_view name) {
-    bool any = false;
-    for (auto& each : stages) {
-      if (each->stage() != name) continue;
-      each->ask_to_leave();
-      any = true;
-    }
-    if (!any) return errc::invalid;
+    auto leavers = called(name, &running_stage::stage);
+    const bool alone = leavers.empty();
+    if (alone) leavers = called(name, &running_stage::name);
+    if (leavers.empty()) return errc::invalid;
+    for (auto* each : leavers) each->ask_to_leave(alone);
     of.find_end();
     sequence taken = 0, given_up = gate::open;
-    for (auto& each : stages) {
-      if (each->stage() != name) continue;
+    for (auto* each : leavers) {
       each->join();
       const auto end = each->reached();
       taken = std::max(taken, end.at);
       if (end.gave_up) given_up = std::min(given_up, end.at);
     }
-    bury([&](const running_stage& each) { return each.stage() == name; });
+    bury([&](const running_stage& each) {
+      return std::find(leavers.begin(), leavers.end(), &each) != leavers.end();
+    });
     return std::min(taken, given_up);
   }
 
@@ -164,6 +180,22 @@ struct crew {
   bool drained = false;
 
  private:
+  // Ends their threads, as far as they have any. Those that follow others come behind them.
+  void dismiss(const std::vector<std::unique_ptr<running_stage>>& all) noexcept {
+    for (auto each = all.rbegin(); each != all.rend(); ++each) (*each)->ask_to_leave();
+    of.find_end();
+    for (auto& each : all) each->join();
+  }
+
+  std::vector<running_stage*> called(std::string_view name,
+                                     const std::string& (running_stage::*its)() const) const {
+    std::vector<running_stage*> found;
+    for (const auto& each : stages) {
+      if ((each.get()->*its)() == name) found.push_back(each.get());
+    }
+    return found;
+  }
+
   static bool is_worker(const running_stage& one) noexcept { return one.name() != one.stage(); }
 
   template <class Handler>

@@ -83,9 +83,13 @@ class running_stage {
   }
 
   // Asks it to end after its batch and to hold nobody back any more: those that follow it follow
-  // those that it follows. Where they all shall leave, followers are asked first.
-  void ask_to_leave() noexcept {
-    // order: leave-asked -> leave-heard: that its followers were asked
+  // those that it follows. Where they all shall leave, followers are asked first. One that is asked
+  // `alone` of its stage's workers begins its batch again as often as it has to: nobody else would
+  // handle what it has.
+  void ask_to_leave(bool alone = false) noexcept {
+    // relaxed: released below.
+    leaves_alone_.store(alone, relaxed);
+    // order: leave-asked -> leave-heard: that its followers were asked, and whether it goes alone
     leaving_.store(true, release);
   }
 
@@ -102,8 +106,12 @@ class running_stage {
   virtual void run() noexcept = 0;
 
   bool leaving() const noexcept {
-    // order: leave-heard <- leave-asked: that its followers were asked
+    // order: leave-heard <- leave-asked: that its followers were asked, and whether it goes alone
     return leaving_.load(acquire);
+  }
+  bool leaves_alone() const noexcept {
+    // relaxed: acquired by leaving().
+    return leaves_alone_.load(relaxed);
   }
 
  private:
@@ -119,6 +127,7 @@ class running_stage {
   stage_options how_;
   atomic<bool> ended_{false};
   atomic<bool> leaving_{false};
+  atomic<bool> leaves_alone_{false};
   wait::park* finished_ = nullptr;
   worker_thread thread_;
 };

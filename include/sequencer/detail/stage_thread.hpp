@@ -255,7 +255,7 @@ class stage_thread final : public running_stage {
 
   // Before a batch is begun again; false when it is not to be.
   bool pause() const noexcept {
-    if (is_over()) return false;
+    if (is_over() && (of_.halted() || !leaves_alone())) return false;
     const auto span = options().rewind_pause.count();
     if (span <= 0) return true;
     const timespec request{static_cast<time_t>(span / 1'000'000'000),
