@@ -3,8 +3,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <stdexcept>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include <sequencer/graph.hpp>
@@ -113,6 +116,113 @@ TEST(Guarded, HaltsWhenTheJudgeThrows) {
   }
   EXPECT_EQ(work->drain().code(), errc::closed);
   EXPECT_EQ(done, (std::vector<sequence>{0}));
+}
+
+// ---- batches
+
+// Releases what it has done; event 3 throws twice.
+struct shaky_batches {
+  std::vector<sequence>* done;
+  int* failures;
+  void operator()(batch<job>& all) {
+    for (const auto& [j, s] : all) {
+      if (s == 3 && *failures > 0) {
+        --*failures;
+        throw std::runtime_error("at 3");
+      }
+      done->push_back(s);
+      if (s == 0) all.release(1);
+    }
+  }
+};
+
+template <class Judge>
+outcome run_batches(Judge judge) {
+  outcome seen;
+  int failures = 2;
+  ring<job> of(8);
+  graph plan{of};
+  std::atomic<bool> go{false};
+  const auto first = plan.add("first", [&](const batch<job>&) noexcept {
+    while (!go.load()) std::this_thread::yield();
+  }, {}, {.max_batch = 8});
+  plan.add("shaky", guarded(shaky_batches{&seen.done, &failures},
+                            [&](const thrown& how, batch<job>& all) {
+    seen.told.push_back(std::string(how.stage) + " " + std::to_string(how.position));
+    return judge(all);
+  }), {first}, {.max_batch = 8});
+  auto work = std::move(plan).start();
+  EXPECT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  auto all = out.claim(5);
+  std::move(all).publish();
+  go = true;
+  const auto drained = work->drain();
+  if (!drained) seen.ended = drained.code();
+  seen.position = work->stages()[1].position;
+  return seen;
+}
+
+TEST(Guarded, RetriesWhatIsLeftOfABatch) {
+  const auto seen = run_batches([](batch<job>&) { return verdict::retry; });
+  EXPECT_EQ(seen.done, (std::vector<sequence>{0, 1, 2, 1, 2, 1, 2, 3, 4}));
+  EXPECT_EQ(seen.told, (std::vector<std::string>{"shaky 1", "shaky 1"}));
+  EXPECT_EQ(seen.ended, errc{});
+}
+
+TEST(Guarded, SkipsWhatIsLeftOfABatch) {
+  const auto seen = run_batches([](batch<job>&) { return verdict::skip; });
+  EXPECT_EQ(seen.done, (std::vector<sequence>{0, 1, 2}));
+  EXPECT_EQ(seen.position, 5u);
+  EXPECT_EQ(seen.ended, errc{});
+}
+
+TEST(Guarded, HaltsBeforeWhatIsLeftOfABatch) {
+  const auto seen = run_batches([](batch<job>&) { return verdict::halt; });
+  EXPECT_EQ(seen.done, (std::vector<sequence>{0, 1, 2}));
+  EXPECT_EQ(seen.position, 1u);
+  EXPECT_EQ(seen.ended, errc::closed);
+}
+
+TEST(Guarded, SkipsOneEventOfABatch) {
+  const auto seen = run_batches([](batch<job>& all) {
+    all.release(4);
+    return verdict::retry;
+  });
+  EXPECT_EQ(seen.done, (std::vector<sequence>{0, 1, 2, 4}));
+  const auto whole = run_batches([](batch<job>& all) {
+    all.release(5);
+    return verdict::retry;
+  });
+  EXPECT_EQ(whole.done, (std::vector<sequence>{0, 1, 2})) << "nothing is left to call it with";
+  EXPECT_EQ(whole.position, 5u);
+}
+
+TEST(Guarded, ABatchThatIsGivenUpIsPassedOver) {
+  struct resigning {
+    std::vector<sequence>* begun;
+    std::vector<sequence>* given_up;
+    handled operator()(batch<job>& all) {
+      begun->push_back(all.positions().first);
+      return all.positions().first == 0 ? handled::rewind : handled::next;
+    }
+    void on_give_up(batch<job>& all) noexcept {
+      for (const auto& each : all) given_up->push_back(each.position);
+    }
+  };
+  std::vector<sequence> begun, given_up;
+  ring<job> of(8);
+  graph plan{of};
+  plan.add("shaky", guarded(resigning{&begun, &given_up}, [](const thrown&, batch<job>&) {
+    return verdict::halt;
+  }), {}, {.max_batch = 1, .rewinds = 2});
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(out.publish([](job&) {}));
+  EXPECT_TRUE(work->drain());
+  EXPECT_EQ(begun, (std::vector<sequence>{0, 0, 0, 1}));
+  EXPECT_EQ(given_up, std::vector<sequence>{0});
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <sequencer/batch.hpp>
 #include <sequencer/sequence.hpp>
 #include <sequencer/stage.hpp>
 
@@ -14,22 +15,26 @@
 #ifdef __cpp_exceptions
 namespace sequencer {
 
-// What is to become of an event whose handler threw.
+// What is to become of an event whose handler threw, or of what is left of a batch: all of it that
+// was not released.
 enum class verdict : std::uint8_t {
   retry,  // call the handler again, at once
-  skip,   // the event counts as handled
-  halt,   // halt the ring; the event does not count as handled
+  skip,   // it counts as handled
+  halt,   // halt the ring; it does not count as handled
 };
 
 struct thrown {
   std::exception_ptr what;
   std::string_view stage;
-  sequence position;
+  sequence position;  // of the event; of a batch, the first that was not released
 };
 
 // Makes a stage's handler of one that throws: on_error(const thrown&, Event&) answers what becomes
 // of the event; who answers `retry` for ever holds up the end, too. Should it throw itself, the
 // ring is halted. The handler's hooks are passed on.
+//
+// Of a handler of batches it is on_error(const thrown&, batch<Event>&), which may release events
+// itself: who releases up to behind the event that failed, and retries, skips that one alone.
 template <class Handler, class OnError>
 class guarded {
  public:
@@ -46,6 +51,21 @@ class guarded {
         const auto what = judge(thrown{std::current_exception(), stage_, s}, event);
         if (what == verdict::skip) return handled::next;
         if (what == verdict::halt) return handled::halt;
+      }
+    }
+  }
+
+  template <class Event>
+    requires batch_handler<Handler, Event>
+  handled operator()(batch<Event>& all) noexcept {
+    for (;;) {
+      try {
+        return call(all);
+      } catch (...) {
+        const auto first = all.positions().first;
+        const auto what = judge(thrown{std::current_exception(), stage_, first}, all);
+        if (what == verdict::halt) return handled::halt;
+        if (what == verdict::skip || all.positions().empty()) return handled::next;
       }
     }
   }
@@ -84,8 +104,24 @@ class guarded {
       noexcept(std::declval<Handler&>().on_give_up(event, s))) {
     handler_.on_give_up(event, s);
   }
+  template <class Event>
+    requires hooks::give_up_batch<Handler, Event>
+  void on_give_up(batch<Event>& all) noexcept(
+      noexcept(std::declval<Handler&>().on_give_up(all))) {
+    handler_.on_give_up(all);
+  }
 
  private:
+  template <class Event>
+  handled call(batch<Event>& all) {
+    if constexpr (std::is_void_v<std::invoke_result_t<Handler&, batch<Event>&>>) {
+      handler_(all);
+      return handled::next;
+    } else {
+      return handler_(all);
+    }
+  }
+
   template <class Event>
   handled call(Event& event, sequence s, bool last) {
     if constexpr (std::is_void_v<std::invoke_result_t<Handler&, Event&, sequence, bool>>) {
@@ -96,10 +132,10 @@ class guarded {
     }
   }
 
-  template <class Event>
-  verdict judge(const thrown& what, Event& event) noexcept {
+  template <class Failed>
+  verdict judge(const thrown& what, Failed& failed) noexcept {
     try {
-      return on_error_(what, event);
+      return on_error_(what, failed);
     } catch (...) {
       return verdict::halt;
     }

@@ -32,7 +32,7 @@ struct stage_options {
   // Before a batch is begun again.
   std::chrono::nanoseconds rewind_pause{0};
   // Times that a batch may be begun again in a row; beyond, on_give_up() is called where there is
-  // one, and the event counts as handled; else the ring is halted.
+  // one, and the event, or what is left of the batch, counts as handled; else the ring is halted.
   std::uint64_t rewinds = ~std::uint64_t{0};
 };
 
@@ -50,7 +50,8 @@ concept batch_handler = std::invocable<Handler&, batch<Event>&>;
 //   on_batch_start(size, depth)        positions of the batch, and all that could be handled then
 //   on_batch_end()                     after a batch, also one that ended in skips or held none
 //   on_idle()                          see stage_options::idle
-//   on_give_up(Event&, sequence)       see stage_options::rewinds; an event handler's only
+//   on_give_up(Event&, sequence)       see stage_options::rewinds; an event handler's
+//   on_give_up(batch<Event>&)          the same, a batch handler's
 namespace hooks {
 template <class H>
 concept start = requires(H h, std::string_view name) { h.on_start(name); };
@@ -64,6 +65,8 @@ template <class H>
 concept idle = requires(H h) { h.on_idle(); };
 template <class H, class Event>
 concept give_up = requires(H h, Event& event, sequence s) { h.on_give_up(event, s); };
+template <class H, class Event>
+concept give_up_batch = requires(H h, batch<Event>& all) { h.on_give_up(all); };
 
 // Those that it has are noexcept.
 template <class H, class Event>
@@ -76,6 +79,9 @@ constexpr bool are_noexcept() noexcept {
   if constexpr (idle<H>) all = all && noexcept(std::declval<H&>().on_idle());
   if constexpr (give_up<H, Event>) {
     all = all && noexcept(std::declval<H&>().on_give_up(std::declval<Event&>(), sequence{}));
+  }
+  if constexpr (give_up_batch<H, Event>) {
+    all = all && noexcept(std::declval<H&>().on_give_up(std::declval<batch<Event>&>()));
   }
   return all;
 }

@@ -229,7 +229,10 @@ class stage_thread final : public running_stage {
       if (what == handled::next) return {last, true};
       const auto here = all.positions().first;
       if (what == handled::rewind && here == last) return {last, true};
-      if (what == handled::halt || tries++ >= options().rewinds) return {here, false};
+      if (what == handled::halt) return {here, false};
+      if (tries++ >= options().rewinds) {
+        return give_up(all) ? outcome{last, true} : outcome{here, false};
+      }
       if (!pause()) return {here, true};
     }
   }
@@ -249,6 +252,16 @@ class stage_thread final : public running_stage {
       return true;
     } else {
       static_cast<void>(s);
+      return false;
+    }
+  }
+
+  bool give_up(batch<event_type>& all) noexcept {
+    if constexpr (hooks::give_up_batch<Handler, event_type>) {
+      handler_.on_give_up(all);
+      return true;
+    } else {
+      static_cast<void>(all);
       return false;
     }
   }
