@@ -195,6 +195,56 @@ TEST(Flow, SaysWhichStageIsStuck) {
   EXPECT_TRUE(work->stages()[1].ended);
 }
 
+// A single producer that waits for room has claimed nothing, and is refused when the ring closes.
+// One of many that waits without a deadline has claimed: it goes on when there is room. A halt
+// releases both. The stage is stuck meanwhile.
+template <class Producers>
+void end_while_full(bool halts) {
+  orders<Producers> of(2);
+  graph plan{of};
+  std::atomic<bool> go{false}, stuck{false};
+  std::uint64_t seen = 0;
+  plan.template add<wait::park>("stuck", [&](const order&, sequence, bool) noexcept {
+    stuck = true;
+    while (!go.load()) std::this_thread::yield();
+    ++seen;
+  });
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto why = errc::invalid;
+  std::atomic<bool> returned{false};
+  std::thread source([&, out = *work->template producer<wait::park>()]() mutable {
+    for (std::uint64_t i = 0; i < 2; ++i) put(out, i);
+    const auto at = out.publish([](order&) {});
+    why = at ? errc{} : at.code();
+    returned = true;
+  });
+  while (of.full_stalls() == 0 || !stuck.load()) std::this_thread::yield();
+  std::thread with_deadline;
+  if constexpr (!Producers::single) {
+    with_deadline = std::thread([&, out = *work->template producer<wait::park>()]() mutable {
+      EXPECT_EQ(out.claim_until(1, wait::in(std::chrono::hours(1))).code(), errc::closed);
+    });
+    while (of.full_stalls() == 1) std::this_thread::yield();
+  }
+  const bool claimed = !Producers::single && !halts;
+  if (halts) work->halt();
+  EXPECT_EQ(work->drain_for(std::chrono::milliseconds(1)).code(), errc::timeout);
+  if (!Producers::single) with_deadline.join();
+  if (!claimed) source.join();
+  EXPECT_EQ(returned.load(), !claimed);
+  go = true;
+  EXPECT_EQ(static_cast<bool>(work->drain()), !halts);
+  if (claimed) source.join();
+  EXPECT_EQ(why, claimed ? errc{} : errc::closed);
+  EXPECT_TRUE(halts || seen == (claimed ? 3u : 2u)) << seen;
+}
+
+TYPED_TEST(any_flow, AnEndFindsAProducerThatWaitsForRoom) {
+  end_while_full<TypeParam>(false);
+  end_while_full<TypeParam>(true);
+}
+
 // A full ring opens when the last stage has moved, and not before.
 TYPED_TEST(any_flow, TheLastStageHoldsProducersBack) {
   orders<TypeParam> of(2);

@@ -42,6 +42,7 @@ class producer {
   // Fills the next event and publishes it. A filler that returns false publishes a skip instead,
   // as one does that throws.
   // Progress: waits when the ring is full: for consumers, and for open claims, its own included.
+  // With producers::many and traced it has claimed by then, and of all ends only halt() ends that.
   // Returns the event's position.
   // Fails: closed; exhausted, at the end of all positions, which closes the ring.
   template <class Fill>
