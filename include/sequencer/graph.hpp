@@ -37,7 +37,8 @@ class stage {
 
 // The plan of a flow: stages, and which follow which. A stage follows those that were there before
 // it, so there is no way to write down a circle. After disruptor-rs and LMAX's DSL, but the plan is
-// used up by start(), and only what comes of it gives out producers.
+// used up by start(). It gives out no producers: the flow does, when every stage has its place.
+// ring::make_producer() is for rings without a graph, and for those at work before it starts.
 //
 // Threads: one at a time.
 template <class Ring>
