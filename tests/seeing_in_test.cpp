@@ -80,14 +80,19 @@ TYPED_TEST(seen_ring, AnOpenClaimIsTheOldest) {
   EXPECT_EQ(of.published(), 3u);
   if constexpr (!TypeParam::single) {
     EXPECT_EQ(of.claimed(), 5u);
-    const auto oldest = of.oldest_claim();
-    ASSERT_TRUE(oldest);
-    EXPECT_EQ(oldest->first, 3u);
-    EXPECT_EQ(oldest->thread != 0, (std::is_same_v<TypeParam, producers::traced>));
   }
-  std::move(open).publish();
+  const auto oldest = of.oldest_claim();
+  ASSERT_TRUE(oldest);
+  EXPECT_EQ(oldest->first, 3u);
+  EXPECT_EQ(oldest->thread != 0, (std::is_same_v<TypeParam, producers::traced>));
+  {
+    auto later = out.claim(1);
+    EXPECT_EQ(of.oldest_claim()->first, 3u);
+    std::move(open).publish();
+    EXPECT_EQ(of.oldest_claim()->first, 5u);
+  }
   EXPECT_FALSE(of.oldest_claim());
-  EXPECT_EQ(of.published(), 5u);
+  EXPECT_EQ(of.published(), 6u);
 }
 
 // Those who wait for room have claimed beyond it.

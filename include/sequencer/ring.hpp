@@ -133,10 +133,11 @@ class ring {
   std::uint64_t full_stalls() const noexcept { return gates_.full(); }
 
   // The claim that holds consumers back, if there is one; who holds it is known to
-  // producers::traced only.
+  // producers::traced only. Of producers::one a run that is published one by one is not known.
   std::optional<open_claim> oldest_claim() const noexcept {
     const auto at = published();
-    if (at >= claims_.claimed()) return std::nullopt;
+    // The claim of a single producer marks its first slot.
+    if (at >= claims_.claimed() && !slots_.stamps()[at].is_claimed()) return std::nullopt;
     if constexpr (requires { claims_.holder_of(at); }) return claims_.holder_of(at);
     return open_claim{at, 0, false};
   }
