@@ -41,6 +41,9 @@ TEST(project, a_name_has_one_meaning) { EXPECT_THAT(no_synonyms(project()), IsEm
 TEST(project, state_belongs_to_instances) { EXPECT_THAT(no_thread_local(project()), IsEmpty()); }
 TEST(project, tests_do_not_sleep) { EXPECT_THAT(no_sleeping_tests(project()), IsEmpty()); }
 TEST(project, sources_have_their_form) { EXPECT_THAT(form(project()), IsEmpty()); }
+TEST(project, the_disruptors_page_is_whole) {
+  EXPECT_THAT(disruptor_page(project()), IsEmpty());
+}
 
 // "Rarely": at most one function in fifty is longer than a reader takes in at one glance or two.
 TEST(project, long_functions_are_rare) {

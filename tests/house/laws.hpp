@@ -63,4 +63,7 @@ findings no_sleeping_tests(const tree& all);
 // in angle brackets.
 findings form(const tree& all);
 
+// docs/disruptor.md has every class and method of LMAX's Disruptor 4, and names what we have.
+findings disruptor_page(const tree& all);
+
 }  // namespace house

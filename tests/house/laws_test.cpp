@@ -17,6 +17,7 @@ using testing::Contains;
 using testing::Field;
 using testing::HasSubstr;
 using testing::IsEmpty;
+using testing::Not;
 using testing::SizeIs;
 
 tree one(std::string path, const std::string& text) { return {split(std::move(path), text)}; }
@@ -241,6 +242,34 @@ TEST(laws, catch_missing_form) {
                "// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0\n")),
       says("#pragma once"));
   EXPECT_THAT(form(library("#include \"sequencer/result.hpp\"\n")), says("angle brackets"));
+}
+
+// ---- the page for those who come from the Disruptor
+
+tree page(const std::string& rows) {
+  return {split("docs/disruptor.md", rows),
+          split("include/sequencer/counter.hpp", "result<sequence> next() noexcept;\n")};
+}
+
+TEST(disruptor_page, catches_a_class_and_a_method_that_are_missing) {
+  const auto broken = disruptor_page(page("| `Cursored` | `next` | other |\n"));
+  EXPECT_THAT(broken, says("Cursored.getCursor is in none of its rows"));
+  EXPECT_THAT(broken, says("RingBuffer has no row"));
+}
+TEST(disruptor_page, reads_the_rows_of_a_class_together) {
+  const auto broken = disruptor_page(page("| `Cursored`, `Sequenced` | `next` | |\n"
+                                          "| `Cursored` (inner): `getCursor()` | `next` | |\n"));
+  EXPECT_THAT(broken, Not(says("Cursored")));
+  EXPECT_THAT(broken, says("Sequenced.next"));
+}
+TEST(disruptor_page, catches_a_name_that_we_do_not_have) {
+  const auto broken = disruptor_page(page("| `Cursored` | `counter::next`, `previous` | |\n"));
+  EXPECT_THAT(broken, says("previous is in none"));
+  EXPECT_THAT(broken, Not(says("next is in none of our")));
+}
+TEST(disruptor_page, catches_a_row_that_gives_no_reason) {
+  EXPECT_THAT(disruptor_page(page("| `Cursored` | - | |\n")), says("no reason"));
+  EXPECT_THAT(disruptor_page(page("| `Cursored` | - | because |\n")), Not(says("no reason")));
 }
 
 }  // namespace
