@@ -40,6 +40,8 @@ struct plan {
   unsigned full_bound = 3;      // the same at full scale
 };
 
+// Words: the name of the one suite to run; `--quick` ends at the first failure; `--bound N` leaves
+// the random scheduler out and searches with N forced switches, telling how many runs it has done.
 class program {
  public:
   program(int count, char** words) : scale_(number_from("SEQUENCER_SCALE", 1)) {
@@ -47,6 +49,8 @@ class program {
       const std::string word = words[i];
       if (word == "--quick") {
         quick_ = true;
+      } else if (word == "--bound" && i + 1 < count) {
+        bound_ = static_cast<unsigned>(std::strtoul(words[++i], nullptr, 10));
       } else {
         only_ = word;
       }
@@ -58,6 +62,7 @@ class program {
     if (!only_.empty() && only_ != name) return;
     if (quick_ && failed_ != 0) return;
     ran_ = true;
+    if (bound_ != 0) return search<Suite>(name, bound_);
     random<Suite>(name, asked);
     if (quick_ && failed_ != 0) return;
     search<Suite>(name, is_full() ? asked.full_bound : asked.bound);
@@ -103,7 +108,7 @@ class program {
               std::uint64_t runs) {
     std::ostream quiet(nullptr);
     rl::ostringstream history;
-    params.progress_stream = &quiet;
+    params.progress_stream = bound_ != 0 ? &std::cerr : &quiet;
     params.output_stream = &history;
     params.execution_depth_limit = 4000;
     const bool sound = rl::simulate<Suite>(params);
@@ -120,6 +125,7 @@ class program {
 
   std::uint64_t scale_;
   bool quick_ = false;
+  unsigned bound_ = 0;
   bool ran_ = false;
   int failed_ = 0;
   std::string only_;
