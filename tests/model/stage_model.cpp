@@ -5,6 +5,7 @@
 #include <optional>
 
 #include <sequencer/detail/stage_thread.hpp>
+#include <sequencer/graph.hpp>
 
 #include "model.hpp"
 
@@ -18,6 +19,7 @@ struct watched {
 };
 
 using many = producers::many;
+using wait::spin;
 using ring_of = ring<watched, many>;
 
 // A stage whose thread is one of the checker's; the handler is handle(watched&, sequence).
@@ -31,9 +33,10 @@ class stage {
  public:
   stage(ring_of& of, Handle handle, std::shared_ptr<detail::shared_position> shared = nullptr)
       : handle_(handle), made_("a", "a", {}, of, handler{&handle_}, std::move(shared)) {
-    model::require(made_.enter() == errc{}, "there is memory");
+    entered_ = made_.enter() == errc{};
     made_.belong_to(finished_);
   }
+  bool entered() const noexcept { return entered_; }
   template <class Other>
   void follow(Other& other) {
     made_.after.push_back(&other.made());
@@ -47,11 +50,14 @@ class stage {
   Handle handle_;
   wait::park finished_;
   detail::stage_thread<ring_of, How, handler, Barrier> made_;
+  bool entered_ = false;
 };
 template <class How, class Barrier = detail::any_barrier, class Handle>
 auto make_stage(ring_of& of, Handle handle,
                 std::shared_ptr<detail::shared_position> shared = nullptr) {
-  return std::make_unique<stage<How, Handle, Barrier>>(of, handle, std::move(shared));
+  auto made = std::make_unique<stage<How, Handle, Barrier>>(of, handle, std::move(shared));
+  model::require(made->entered(), "there is memory");
+  return made;
 }
 
 // Publishes so many, each with its position, and closes.
@@ -69,8 +75,8 @@ void publish(ring_of& of, int count) {
 
 // Each event goes to one worker, who finds it as it was published; and while he has it his gate
 // keeps it.
-template <class How, int Events, std::size_t Slots>
-struct shares : rl::test_suite<shares<How, Events, Slots>, 3> {
+template <class How, int Events, std::size_t Slots, bool Published = false>
+struct shares : rl::test_suite<shares<How, Events, Slots, Published>, Published ? 2 : 3> {
   struct handle {
     shares* of;
     int me;
@@ -88,6 +94,9 @@ struct shares : rl::test_suite<shares<How, Events, Slots>, 3> {
     model::require(event.value == static_cast<int>(s), "an event of another lap");
     event.value = -2;
   }
+  void before() {
+    if (Published) publish<How>(of, Events);
+  }
   void thread(unsigned index) {
     if (index == 2) {
       publish<How>(of, Events);
@@ -101,8 +110,8 @@ struct shares : rl::test_suite<shares<How, Events, Slots>, 3> {
 };
 
 // A stage sees what the one before it has written, for each event, and no event before.
-template <class How, int Events, std::size_t Slots>
-struct follows : rl::test_suite<follows<How, Events, Slots>, 3> {
+template <class How, int Events, std::size_t Slots, bool Published = false>
+struct follows : rl::test_suite<follows<How, Events, Slots, Published>, Published ? 2 : 3> {
   struct first {
     void operator()(watched& event, sequence s) const noexcept {
       model::require(event.value == static_cast<int>(s), "an event of another lap");
@@ -121,10 +130,13 @@ struct follows : rl::test_suite<follows<How, Events, Slots>, 3> {
   std::unique_ptr<stage<How, first>> before_it = make_stage<How>(of, first{});
   std::unique_ptr<stage<How, second>> behind_it = make_stage<How>(of, second{&expected});
 
-  void before() { behind_it->follow(*before_it); }
+  void before() {
+    behind_it->follow(*before_it);
+    if (Published) publish<How>(of, Events);
+  }
   void thread(unsigned index) {
-    if (index == 0) return publish<How>(of, Events);
-    if (index == 1) return before_it->work();
+    if (index == 2) return publish<How>(of, Events);
+    if (index == 0) return before_it->work();
     behind_it->work();
   }
   void after() { model::require(expected == Events, "an event was lost at the end"); }
@@ -132,8 +144,8 @@ struct follows : rl::test_suite<follows<How, Events, Slots>, 3> {
 
 // Behind two workers, or behind two stages that see everything: the end of a diamond. Everything
 // is published before.
-template <class How, bool Workers>
-struct follows_two : rl::test_suite<follows_two<How, Workers>, 3> {
+template <class How, bool Workers, class Barrier = detail::any_barrier>
+struct follows_two : rl::test_suite<follows_two<How, Workers, Barrier>, 3> {
   static constexpr int events = 3;
   struct side {
     follows_two* of;
@@ -149,7 +161,7 @@ struct follows_two : rl::test_suite<follows_two<How, Workers>, 3> {
       Workers ? std::make_shared<detail::shared_position>() : nullptr;
   std::unique_ptr<stage<How, side>> before_it[2] = {make_stage<How>(of, side{this, 0}, shared),
                                                     make_stage<How>(of, side{this, 1}, shared)};
-  std::unique_ptr<stage<How, last>> behind_it = make_stage<How>(of, last{this});
+  std::unique_ptr<stage<How, last, Barrier>> behind_it = make_stage<How, Barrier>(of, last{this});
   model::plain<int> written[2][events];
   sequence expected = 0;
 
@@ -213,7 +225,8 @@ struct halts : rl::test_suite<halts, 3> {
 };
 
 // All leave, followers first: none goes past one that it follows.
-struct all_leave : rl::test_suite<all_leave, 3> {
+template <int Events>
+struct all_leave : rl::test_suite<all_leave<Events>, 3> {
   struct step {
     void operator()(watched& event, sequence) const noexcept { event.value = 7; }
   };
@@ -229,7 +242,7 @@ struct all_leave : rl::test_suite<all_leave, 3> {
   void before() {
     second->follow(*first);
     auto out = *of.make_producer<wait::spin>();
-    for (int i = 0; i != 2; ++i) static_cast<void>(out.publish([](watched&) {}));
+    for (int i = 0; i != Events; ++i) static_cast<void>(out.publish([](watched&) {}));
   }
   void thread(unsigned index) {
     if (index == 0) {
@@ -294,12 +307,73 @@ struct middle_leaves : rl::test_suite<middle_leaves<How, Barrier>, 4> {
   void after() { model::require(expected == 2, "an event was lost"); }
 };
 
+// A stage comes to follow one that is at work: it handles everything from some position on, never
+// before the one that it follows.
+template <class How>
+struct joins_behind : rl::test_suite<joins_behind<How>, 3> {
+  static constexpr int events = 2;
+  struct mark {
+    void operator()(watched& event, sequence s) const noexcept {
+      model::require(event.value == static_cast<int>(s), "an event of another lap");
+      event.value = static_cast<int>(s) + 100;
+    }
+  };
+  struct check {
+    sequence* expected;
+    void operator()(watched& event, sequence s) const noexcept {
+      model::require(s == (*expected)++, "an event twice, lost, or out of order");
+      model::require(event.value == static_cast<int>(s) + 100, "before the stage it follows");
+    }
+  };
+  ring_of of{1};
+  sequence expected = events;
+  std::unique_ptr<stage<How, mark>> first = make_stage<How>(of, mark{});
+
+  void thread(unsigned index) {
+    if (index == 0) return publish<How>(of, events);
+    if (index == 1) return first->work();
+    stage<How, check> guest(of, check{&expected});
+    if (!guest.entered()) return;
+    expected = guest.gate();
+    guest.follow(*first);
+    guest.work();
+  }
+  void after() { model::require(expected == events, "an event was lost"); }
+};
+
+// Who reads in a flow's report that a stage is past an event sees what its handler did.
+struct reports : rl::test_suite<reports, 2> {
+  static constexpr int events = 2;
+  struct handler {
+    reports* of;
+    void operator()(watched&, sequence s, bool) const noexcept { of->handled[s] = 1; }
+  };
+  ring_of of{events};
+  model::plain<int> handled[events];
+  std::optional<flow<ring_of>> stages;
+
+  void before() {
+    graph plan{of};
+    plan.add<spin>("a", handler{this});
+    stages.emplace(*std::move(plan).start());
+    publish<spin>(of, events);
+  }
+  void thread(unsigned index) {
+    if (index == 0) return detail::worker_thread::latest.run();
+    const auto position = stages->stages().front().position;
+    for (sequence s = 0; s != position; ++s) {
+      model::require(handled[s] == 1, "past what was not handled");
+    }
+  }
+  void after() { model::require(static_cast<bool>(stages->drain()), "everything was handled"); }
+};
+
 }  // namespace
 
 int main(int count, char** words) {
   model::program program(count, words);
   // Nobody sleeps, and no fence orders what the library leaves unordered.
-  using wait::spin;
+  program.run<reports>("reports", {.runs = 5'000, .bound = 1});
   program.run<ends>("ends", {.runs = 20'000, .bound = 2});
   program.run<shares<spin, 3, 2>>("shares", {.runs = 20'000, .bound = 0, .full_bound = 1});
   program.run<follows<spin, 3, 2>>("follows", {.runs = 20'000, .bound = 0, .full_bound = 1});
@@ -307,8 +381,16 @@ int main(int count, char** words) {
                                        {.runs = 20'000, .bound = 0, .full_bound = 1});
   program.run<follows_two<spin, false>>("follows_both",
                                         {.runs = 20'000, .bound = 0, .full_bound = 1});
+  // Small enough for three forced switches.
+  program.run<shares<spin, 2, 2, true>>("share_two", {.runs = 5'000, .bound = 1});
+  program.run<follows<spin, 2, 2, true>>("follows_two_events", {.runs = 5'000, .bound = 1});
+  program.run<follows<spin, 1, 1, true>>("follows_one_event", {.runs = 5'000, .bound = 1});
+  program.run<all_leave<1>>("all_leave_one_event", {.runs = 5'000, .bound = 1});
   using unrolled = detail::unrolled_barrier<1>;
-  program.run<all_leave>("all_leave", {.runs = 40'000, .bound = 0, .full_bound = 2});
+  program.run<follows_two<spin, false, detail::unrolled_barrier<2>>>(
+      "follows_both_unrolled", {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<joins_behind<spin>>("joins_behind", {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<all_leave<2>>("all_leave", {.runs = 40'000, .bound = 0, .full_bound = 2});
   program.run<middle_leaves<spin, detail::any_barrier>>(
       "middle_leaves", {.runs = 20'000, .bound = 0, .full_bound = 1});
   program.run<middle_leaves<spin, unrolled>>("middle_leaves_unrolled",
@@ -316,6 +398,9 @@ int main(int count, char** words) {
   // From here on everybody sleeps who waits.
   detail::asymmetric_fence::fences = true;
   using wait::park;
+  program.run<shares<park, 2, 2, true>>("share_two_parked", {.runs = 5'000, .bound = 1});
+  program.run<follows<park, 1, 1, true>>("follows_one_event_parked",
+                                         {.runs = 5'000, .bound = 1});
   program.run<halts>("halts", {.runs = 20'000, .bound = 0, .full_bound = 1});
   program.run<middle_leaves<wait::park, unrolled>>(
       "middle_leaves_parked", {.runs = 20'000, .bound = 0, .full_bound = 1});

@@ -10,8 +10,19 @@ class worker_thread {
  public:
   using body = void (*)(void*);
 
-  int start(const std::string&, int, body, void*) noexcept { return 0; }
+  int start(const std::string&, int, body what, void* of) noexcept {
+    latest = {what, of};
+    return 0;
+  }
   void join() noexcept {}
+
+  // For the models: what the thread that was started last has to do.
+  struct task {
+    body what;
+    void* of;
+    void run() const { what(of); }
+  };
+  inline static task latest{};
 };
 
 }  // namespace sequencer::detail
