@@ -176,7 +176,7 @@ struct claims_again : rl::test_suite<claims_again, 3>, with_mortals {
 
 int main(int count, char** words) {
   model::program program(count, words);
-  program.run<dies>("dies", {.runs = 20'000, .bound = 1});
+  program.run<dies>("dies", {.runs = 20'000, .bound = 1, .full_bound = 2});
   program.run<takes_over<0>>("takes_over_from_the_dead", {.runs = 20'000, .bound = 1});
   program.run<takes_over<1>>("dies_after_taking_over", {.runs = 20'000, .bound = 1});
   program.run<claims_again>("claims_again", {.runs = 20'000, .bound = 1});
