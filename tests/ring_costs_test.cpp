@@ -3,57 +3,24 @@
 #include <sequencer/ring.hpp>
 
 #include <gtest/gtest.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <iterator>
-#include <memory>
-#include <new>
 #include <optional>
+#include <stdexcept>
+#include <thread>
+#include <type_traits>
+#include <vector>
 
+#include <sequencer/cpu.hpp>
+#include <sequencer/graph.hpp>
+
+#include "costs.hpp"
 #include "sanitized.hpp"
-
-// What publishing and consuming must never do: allocate, call the system.
-namespace {
-
-std::atomic<std::uint64_t> allocations{0};
-
-}  // namespace
-
-[[gnu::noinline]] void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept {
-  allocations.fetch_add(1);
-  return std::malloc(bytes);
-}
-[[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t to,
-                                     const std::nothrow_t&) noexcept {
-  allocations.fetch_add(1);
-  const auto unit = static_cast<std::size_t>(to);
-  return std::aligned_alloc(unit, (bytes + unit - 1) / unit * unit);
-}
-[[gnu::noinline]] void* operator new(std::size_t bytes) {
-  if (void* at = operator new(bytes, std::nothrow)) return at;
-  std::abort();
-}
-[[gnu::noinline]] void* operator new(std::size_t bytes, std::align_val_t to) {
-  if (void* at = operator new(bytes, to, std::nothrow)) return at;
-  std::abort();
-}
-[[gnu::noinline]] void operator delete(void* at) noexcept { std::free(at); }
-[[gnu::noinline]] void operator delete(void* at, std::size_t) noexcept { std::free(at); }
-[[gnu::noinline]] void operator delete(void* at, std::align_val_t) noexcept { std::free(at); }
-[[gnu::noinline]] void operator delete(void* at, std::size_t, std::align_val_t) noexcept {
-  std::free(at);
-}
 
 namespace {
 
@@ -62,6 +29,9 @@ using namespace sequencer;
 struct quote {
   std::uint64_t price = 0;
 };
+
+// A deadline for whose sake nobody looks at a clock that may be a system call.
+constexpr auto far_off = wait::never - std::chrono::hours(1);
 
 // Every way to publish and to consume, more than a lap of each.
 template <class Producers, class How>
@@ -79,6 +49,9 @@ std::uint64_t pass_many(ring<quote, Producers>& of, producer<ring<quote, Produce
     auto some = out.try_claim_up_to(4);
     std::move(some).publish();
     static_cast<void>(out.try_claim(of.capacity()));  // not granted
+    out.claim_until(1, far_off).abort();
+    static_cast<void>(out.publish([](quote&) { return false; }));
+    static_cast<void>(out.publish(2, [](quote&, std::uint64_t n) { return n == 1; }));
     if (in.template await<How>(wait::at_once) == polled::batch) in.poll(count);
     in.poll(count);
   }
@@ -86,56 +59,38 @@ std::uint64_t pass_many(ring<quote, Producers>& of, producer<ring<quote, Produce
 }
 
 template <class Producers, class How>
-void expect_no_allocation() {
+void expect_nothing_spent() {
   ring<quote, Producers> of(64);
   auto in = *of.join();
   auto out = *of.template make_producer<How>();
-  const auto before = allocations.load();
+  const auto before = costs::so_far;
   EXPECT_GT((pass_many<Producers, How>(of, out, in)), 0u);
-  EXPECT_EQ(allocations.load(), before);
+  EXPECT_EQ(costs::so_far, before);
 }
 
-TEST(RingCosts, NoAllocation) {
-  expect_no_allocation<producers::one, wait::spin>();
-  expect_no_allocation<producers::one, wait::park>();
-  expect_no_allocation<producers::many, wait::backoff>();
-  expect_no_allocation<producers::many, wait::park>();
+TEST(RingCosts, NoAllocationAndNoException) {
+  expect_nothing_spent<producers::one, wait::spin>();
+  expect_nothing_spent<producers::one, wait::park>();
+  expect_nothing_spent<producers::many, wait::backoff>();
+  expect_nothing_spent<producers::many, wait::park>();
 }
 
 TEST(RingCosts, TheCounterOfAllocationsCounts) {
-  const auto before = allocations.load();
+  const auto before = costs::so_far.allocations;
   const ring<quote> of(1);
   const auto in = const_cast<ring<quote>&>(of).join();
-  EXPECT_GT(allocations.load(), before);
+  EXPECT_GT(costs::so_far.allocations, before);
 }
 
-// From here on any call but exit ends the process. Not strict mode, which takes the clock away too.
-bool forbid_system_calls() {
-  sock_filter rules[] = {
-      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
-  };
-  const sock_fprog filter{static_cast<unsigned short>(std::size(rules)), rules};
-  return ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-         ::prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) == 0;
+#ifdef __cpp_exceptions
+TEST(RingCosts, TheCounterOfExceptionsCounts) {
+  const auto before = costs::so_far.exceptions;
+  EXPECT_THROW(throw quote{}, quote);
+  EXPECT_EQ(costs::so_far.exceptions, before + 1);
+  EXPECT_THROW(static_cast<void>(std::vector<int>().at(0)), std::out_of_range);
+  EXPECT_EQ(costs::so_far.exceptions, before + 2) << "thrown by the library";
 }
-
-constexpr int cannot_forbid = 2;
-
-template <class Work>
-int without_system_calls(Work work) {
-  const auto child = ::fork();
-  if (child == 0) {
-    work.prepare();
-    if (!forbid_system_calls()) ::_exit(cannot_forbid);
-    ::syscall(SYS_exit, work.run() ? 0 : 1);
-  }
-  int status = 0;
-  ::waitpid(child, &status, 0);
-  return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
-}
+#endif
 
 template <class Producers, class How>
 struct passing {
@@ -177,12 +132,12 @@ struct passing_two {
   }
 };
 
-TEST(RingCosts, NoAllocationByAConsumerOfTwo) {
+TEST(RingCosts, NothingSpentByAConsumerOfTwo) {
   passing_two work;
   work.prepare();
-  const auto before = allocations.load();
+  const auto before = costs::so_far;
   EXPECT_TRUE(work.run());
-  EXPECT_EQ(allocations.load(), before);
+  EXPECT_EQ(costs::so_far, before);
 }
 
 struct sleeping {
@@ -194,28 +149,125 @@ struct sleeping {
   }
 };
 
-template <class Work>
-int outcome_of() {
-  // In memory of its own: the child must not move what points at itself.
-  auto work = std::make_unique<Work>();
-  struct by_pointer {
-    Work* of;
-    void prepare() { of->prepare(); }
-    bool run() { return of->run(); }
-  };
-  return without_system_calls(by_pointer{work.get()});
-}
-
 TEST(RingCosts, NoSystemCall) {
   if (sanitized) GTEST_SKIP() << "the sanitizer makes calls of its own";
-  const int first = outcome_of<passing<producers::one, wait::spin>>();
-  if (first == cannot_forbid) GTEST_SKIP() << "no seccomp here";
+  using costs::without_system_calls;
+  const int first = without_system_calls<passing<producers::one, wait::spin>>();
+  if (first == costs::cannot_forbid) GTEST_SKIP() << "no seccomp here";
   EXPECT_EQ(first, 0);
-  EXPECT_EQ((outcome_of<passing<producers::one, wait::park>>()), 0);
-  EXPECT_EQ((outcome_of<passing<producers::many, wait::backoff>>()), 0);
-  EXPECT_EQ((outcome_of<passing<producers::many, wait::park>>()), 0);
-  EXPECT_EQ(outcome_of<passing_two>(), 0);
-  EXPECT_EQ(outcome_of<sleeping>(), -SIGSYS) << "the guard against calls must bite";
+  EXPECT_EQ((without_system_calls<passing<producers::one, wait::park>>()), 0);
+  EXPECT_EQ((without_system_calls<passing<producers::many, wait::backoff>>()), 0);
+  EXPECT_EQ((without_system_calls<passing<producers::many, wait::park>>()), 0);
+  EXPECT_EQ(without_system_calls<passing_two>(), 0);
+  EXPECT_EQ(without_system_calls<sleeping>(), -SIGSYS) << "the guard against calls must bite";
+}
+
+// ---- stages at work
+
+// Between the stages of a graph and who watches them.
+struct post {
+  std::atomic<bool> follower_has_begun{false};
+  std::atomic<bool> go{false};
+  std::atomic<bool> follower_goes{false};
+  std::atomic<int> watched{0};  // stages that are
+  std::atomic<int> over{0};     // of them, those that came to the end
+  std::atomic<bool> for_nothing{true};
+};
+
+// A handler that neither spends nor calls anything from position `from` to `to`, where it stands
+// still for ever: what comes then is the end of its thread. Others are let go on before `from` when
+// the follower is awake, so that nobody has to be woken later.
+struct watched_handler {
+  post* at;
+  std::atomic<bool>* go;
+  sequence from;
+  sequence to;
+  bool watched = false;
+  costs::spent before{};
+
+  void operator()(quote&, sequence s, bool) noexcept { see(s); }
+  void see(sequence s) noexcept {
+    if (from == 0) at->follower_has_begun = true;
+    if (s >= from / 2) await(at->follower_has_begun);
+    if (s >= from && !watched) begin();
+    if (s >= to) end();
+  }
+  void begin() noexcept {
+    watched = true;
+    ++at->watched;
+    await(*go);
+    if (!costs::forbid_system_calls()) at->for_nothing = false;
+    before = costs::so_far;
+  }
+  void end() noexcept {
+    if (costs::so_far != before) at->for_nothing = false;
+    ++at->over;
+    for (;;) cpu::relax();
+  }
+  static void await(const std::atomic<bool>& what) noexcept {
+    while (!what.load()) std::this_thread::yield();
+  }
+};
+
+struct watched_batches : watched_handler {
+  void operator()(const batch<quote>& all) noexcept {
+    for (const auto& [q, s] : all) see(s);
+  }
+};
+
+// An event stage, a batch stage and two workers, and a stage that follows the first two. With
+// `Together` it works while they do; else it has its turn when they are at the end, so that nobody
+// waits long enough to fall asleep, and the ring holds everything.
+template <class Producers, class How, std::size_t Capacity, bool Together>
+struct graph_at_work {
+  static constexpr sequence from = 32, to = 600;
+  static constexpr stage_options how{.max_batch = from / 2};
+  ring<quote, Producers> of{Capacity};
+  post at;
+  std::optional<flow<ring<quote, Producers>>> work;
+  std::optional<producer<ring<quote, Producers>, How>> out;
+  std::uint64_t published = 0;
+
+  void prepare() {
+    const watched_handler leads{&at, &at.go, from, to};
+    graph plan{of};
+    auto events = plan.template add<How>("events", leads, {}, how);
+    auto batches = plan.template add<How>("batches", watched_batches{leads}, {}, how);
+    plan.template add_workers<How>("crew", 2, [&](std::size_t) { return leads; });
+    plan.template add<How>("follower", watched_handler{&at, &at.follower_goes, 0, to - from},
+                           {events, batches}, how);
+    work.emplace(*std::move(plan).start());
+    out.emplace(*work->template producer<How>());
+    publish_up_to(from + 2);  // one for each worker
+    while (at.watched.load() != 5) std::this_thread::yield();
+    publish_up_to(from + 4);  // whoever was about to sleep has left word that he be woken
+  }
+  bool run() {
+    at.follower_goes = Together;
+    at.go = true;
+    publish_up_to(to + 2);
+    while (at.over.load() < 4) cpu::relax();
+    at.follower_goes = true;
+    while (at.over.load() < 5) cpu::relax();
+    return at.for_nothing.load();
+  }
+  void publish_up_to(std::uint64_t end) {
+    for (; published != end; ++published) {
+      static_cast<void>(out->publish([](quote& q) { ++q.price; }));
+    }
+  }
+};
+
+// As one that parks, but it always spins long enough.
+using awake = wait::hybrid<~std::uint64_t{0}, wait::park>;
+
+TEST(RingCosts, NothingSpentByStagesAtWork) {
+  if (sanitized) GTEST_SKIP() << "the sanitizer makes calls of its own";
+  using costs::without_system_calls;
+  const int first = without_system_calls<graph_at_work<producers::one, wait::park, 1024, false>>();
+  if (first == costs::cannot_forbid) GTEST_SKIP() << "no seccomp here";
+  EXPECT_EQ(first, 0);
+  EXPECT_EQ((without_system_calls<graph_at_work<producers::many, awake, 256, true>>()), 0);
 }
 
 }  // namespace
