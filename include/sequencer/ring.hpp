@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -58,6 +59,7 @@ using traced = detail::traced_claimers;
 template <class Event, class Producers = producers::one, std::size_t Capacity = dynamic_capacity>
 class ring {
   static constexpr bool is_fixed = Capacity != dynamic_capacity;
+  static_assert(!is_fixed || std::has_single_bit(Capacity), "a ring's capacity is a power of two");
 
  public:
   using event_type = Event;

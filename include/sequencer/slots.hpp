@@ -1,6 +1,7 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -42,12 +43,19 @@ class stamp {
   std::uint64_t word_;
 };
 
+// Such that a slot of up to a line never spans two. One number, because of several alignas that
+// depend on the event g++ 12 takes the last.
+template <class Event>
+inline constexpr std::size_t slot_alignment =
+    std::max({alignof(Event), alignof(std::uint64_t),
+              sizeof(std::uint64_t) + sizeof(Event) <= 64
+                  ? std::bit_ceil(sizeof(std::uint64_t) + sizeof(Event))
+                  : std::size_t{1}});
+
 // An event with its stamp in the same line, so that one transfer between cores carries both and
-// all stores of a line leave together. Aligned so that a slot of up to a line never spans two.
+// all stores of a line leave together.
 template <class Event, bool = std::is_empty_v<Event>>
-struct alignas(sizeof(std::uint64_t) + sizeof(Event) <= 64
-                   ? std::bit_ceil(sizeof(std::uint64_t) + sizeof(Event))
-                   : alignof(std::max_align_t)) alignas(Event) slot {
+struct alignas(slot_alignment<Event>) slot {
   detail::atomic<std::uint64_t> word{stamp::never};
   Event event;
 };

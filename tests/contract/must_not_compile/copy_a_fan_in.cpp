@@ -1,0 +1,15 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+// refused: use of deleted function|call to implicitly-deleted copy constructor|deleted
+#include <sequencer/fan_in.hpp>
+#include <sequencer/ring.hpp>
+
+using poller = sequencer::poller<sequencer::ring<int>>;
+using fan_in = sequencer::fan_in<poller, poller>;
+
+void use(fan_in& one) {
+  auto moved = std::move(one);
+  static_cast<void>(moved);
+#ifdef WRONG
+  auto second = moved;
+#endif
+}
