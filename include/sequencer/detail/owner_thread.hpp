@@ -30,8 +30,8 @@ class owner_thread {
 
  private:
   // In release builds too: one layout for both.
-  pthread_t user_{};
-  bool known_ = false;
+  [[maybe_unused]] pthread_t user_{};
+  [[maybe_unused]] bool known_ = false;
 };
 
 }  // namespace sequencer::detail
