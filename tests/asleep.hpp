@@ -12,6 +12,16 @@
 
 namespace sequencer {
 
+// Whether the kernel has put that thread of this process to sleep.
+inline bool is_asleep(long id) {
+  std::ifstream of("/proc/self/task/" + std::to_string(id) + "/stat");
+  std::string line;
+  std::getline(of, line);
+  // The state is behind the name, which stands in brackets.
+  const auto state = line.rfind(')');
+  return state != std::string::npos && line.size() > state + 2 && line[state + 2] == 'S';
+}
+
 // A thread that says who it is, so that another one can wait until the kernel has put it to sleep:
 // without that a test of wake-ups passes because nobody slept.
 class sleepy_thread {
@@ -31,16 +41,7 @@ class sleepy_thread {
   }
 
  private:
-  bool sleeps() const {
-    const auto id = id_.load();
-    if (id == 0) return false;
-    std::ifstream of("/proc/self/task/" + std::to_string(id) + "/stat");
-    std::string line;
-    std::getline(of, line);
-    // The state is behind the name, which stands in brackets.
-    const auto state = line.rfind(')');
-    return state != std::string::npos && line.size() > state + 2 && line[state + 2] == 'S';
-  }
+  bool sleeps() const { return id_.load() != 0 && is_asleep(id_.load()); }
 
   std::atomic<long> id_{0};
   std::atomic<bool> over_{false};

@@ -2,16 +2,23 @@
 #include <sequencer/graph.hpp>
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <ranges>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
+
+#include "asleep.hpp"
 
 namespace {
 
@@ -845,30 +852,169 @@ TEST(Flow, AStartThatFailsLeavesTheRingToOthers) {
   EXPECT_TRUE(work->drain()) << "it was drained before the halt";
 }
 
+// ---- a stage's handler is its own
+
+struct keeper_of_state {
+  std::unique_ptr<std::uint64_t> sum;  // so it moves only
+  std::vector<std::string>* told;
+  void operator()(const order& o, sequence, bool) noexcept { *sum += o.price; }
+  void on_stop() noexcept { told->push_back("stop " + std::to_string(*sum)); }
+  keeper_of_state(std::unique_ptr<std::uint64_t> mine, std::vector<std::string>& to)
+      : sum(std::move(mine)), told(&to) {}
+  keeper_of_state(keeper_of_state&&) noexcept = default;
+  ~keeper_of_state() {
+    if (sum) told->push_back("gone");
+  }
+};
+
+TEST(Flow, AHandlerMayMoveOnlyAndEndsOnceAfterItsStop) {
+  using all = std::vector<std::string>;
+  std::vector<std::string> told;
+  {
+    ring<order> of(4);
+    graph plan{of};
+    plan.add("a", keeper_of_state(std::make_unique<std::uint64_t>(5), told));
+    EXPECT_EQ(told, all{}) << "what was moved from holds nothing";
+    auto work = *std::move(plan).start();
+    auto out = *work.producer();
+    for (std::uint64_t i = 0; i < 10; ++i) put(out, i);
+    EXPECT_TRUE(work.drain());
+    EXPECT_EQ(told, all{"stop 50"});
+  }
+  EXPECT_EQ(told, (all{"stop 50", "gone"}));
+  told.clear();
+  ring<order> of(4);
+  {
+    graph plan{of};
+    plan.add("a", keeper_of_state(std::make_unique<std::uint64_t>(0), told));
+  }
+  EXPECT_EQ(told, all{"gone"}) << "one that never ran does not stop";
+  told.clear();
+  graph plan{of};
+  plan.add("a", keeper_of_state(std::make_unique<std::uint64_t>(7), told));
+  auto work = *std::move(plan).start();
+  EXPECT_TRUE(work.leave("a"));
+  EXPECT_EQ(told, (all{"stop 7", "gone"})) << "with its stage";
+}
+
+// ---- a pause is no longer than its stage
+
+struct pauses_for_an_hour {
+  std::atomic<long>* thread;
+  handled operator()(const order&, sequence, bool) noexcept { return rewind(); }
+  handled rewind() noexcept {
+    *thread = ::syscall(SYS_gettid);
+    return handled::rewind;
+  }
+};
+struct pauses_in_a_batch : pauses_for_an_hour {
+  handled operator()(const batch<order>&) noexcept { return rewind(); }
+};
+
+// `end` has something to end only when the stage is asleep.
+template <class Handler, class End>
+void expect_end_of_a_pause(End end) {
+  ring<order> of(4);
+  std::atomic<long> thread{0};
+  graph plan{of};
+  plan.add<wait::spin>("a", Handler{{&thread}}, {}, {.rewind_pause = std::chrono::hours(1)});
+  auto work = *std::move(plan).start();
+  auto out = *work.producer();
+  put(out, 1);
+  while (thread.load() == 0 || !is_asleep(thread.load())) std::this_thread::yield();
+  end(work);
+}
+
+TEST(Flow, APauseEndsWithItsStage) {
+  const auto halt = [](auto& work) {
+    work.halt();
+    EXPECT_EQ(work.drain().code(), errc::closed);
+    EXPECT_EQ(work.stages()[0].position, 0u);
+  };
+  const auto leave = [](auto& work) { EXPECT_EQ(work.leave("a").value(), 0u); };
+  struct in_events : pauses_for_an_hour {};
+  expect_end_of_a_pause<in_events>(halt);
+  expect_end_of_a_pause<in_events>(leave);
+  expect_end_of_a_pause<pauses_in_a_batch>(halt);
+  expect_end_of_a_pause<pauses_in_a_batch>(leave);
+}
+
 // ---- misuse
 
+// Three events into a ring of two, from a handler that holds both slots.
+template <class Out>
+void put_three(Out& out) {
+  for (std::uint64_t i = 0; i < 3; ++i) put(out, i);
+}
+template <class Out>
+void put_two_twice(Out& out) {
+  const auto fill = [](order&, std::uint64_t) {};
+  for (int i = 0; i < 2; ++i) static_cast<void>(out.publish(2, fill));
+}
+
+template <class Producers>
 void wait_for_oneself_in_a_poll() {
-  ring<order, producers::many> of(2);
+  ring<order, Producers> of(2);
   auto in = *of.join();
   auto out = *of.make_producer();
   put(out, 0);
-  in.poll([&](const order&, sequence, bool) {
-    for (std::uint64_t i = 0; i < 3; ++i) put(out, i);
-  });
+  in.poll([&](const order&, sequence, bool) { put_three(out); });
+}
+
+// A stage has 20 seconds to stop the process.
+void wait_for_the_end() {
+  const auto late = wait::in(std::chrono::seconds(20));
+  while (std::chrono::steady_clock::now() < late) std::this_thread::yield();
+}
+void run_for_a_while(ring<order, producers::many>& of, graph<ring<order, producers::many>> plan) {
+  auto work = std::move(plan).start();
+  auto out = *of.make_producer();
+  put(out, 0);
+  wait_for_the_end();
 }
 
 void wait_for_oneself_in_a_stage() {
   ring<order, producers::many> of(2);
   auto out = *of.make_producer();
   graph plan{of};
-  plan.add("a", [&](const order&, sequence, bool) noexcept {
-    for (std::uint64_t i = 0; i < 3; ++i) put(out, i);
+  plan.add("a", [&](const order&, sequence, bool) noexcept { put_three(out); });
+  run_for_a_while(of, std::move(plan));
+}
+
+void wait_for_oneself_in_a_run_of_events() {
+  ring<order, producers::many> of(2);
+  auto out = *of.make_producer();
+  graph plan{of};
+  plan.add("a", [&](const batch<order>&) noexcept { put_two_twice(out); });
+  run_for_a_while(of, std::move(plan));
+}
+
+void wait_for_oneself_in_a_worker() {
+  ring<order, producers::many> of(2);
+  auto out = *of.make_producer();
+  graph plan{of};
+  plan.add_workers("a", 2, [&](std::size_t) {
+    return [&](const order&, sequence, bool) noexcept { put_three(out); };
   });
+  run_for_a_while(of, std::move(plan));
+}
+
+// Also before its first event, and by the only producer.
+template <class Out>
+struct publishes_at_its_start {
+  Out out;
+  void on_start(std::string_view) noexcept { put_three(out); }
+  void operator()(const order&, sequence, bool) noexcept {}
+};
+template <class Out>
+publishes_at_its_start(Out) -> publishes_at_its_start<Out>;
+
+void wait_for_oneself_in_a_hook() {
+  ring<order, producers::one> of(2);
+  graph plan{of};
+  plan.add("a", publishes_at_its_start{*of.make_producer()});
   auto work = std::move(plan).start();
-  auto first = *work->producer();
-  put(first, 0);
-  const auto late = wait::in(std::chrono::seconds(20));
-  while (std::chrono::steady_clock::now() < late) std::this_thread::yield();
+  wait_for_the_end();
 }
 
 void release_what_is_not_ours() {
@@ -882,8 +1028,13 @@ void release_what_is_not_ours() {
 }
 
 TEST(FlowDeathTest, AHandlerThatWaitsForItselfIsStopped) {
-  EXPECT_DEATH(wait_for_oneself_in_a_poll(), "waits for room in the ring that it is consuming");
-  EXPECT_DEATH(wait_for_oneself_in_a_stage(), "waits for room in the ring that it is consuming");
+  const auto* why = "waits for room in the ring that it is consuming";
+  EXPECT_DEATH(wait_for_oneself_in_a_poll<producers::one>(), why);
+  EXPECT_DEATH(wait_for_oneself_in_a_poll<producers::many>(), why);
+  EXPECT_DEATH(wait_for_oneself_in_a_stage(), why);
+  EXPECT_DEATH(wait_for_oneself_in_a_run_of_events(), why);
+  EXPECT_DEATH(wait_for_oneself_in_a_worker(), why);
+  EXPECT_DEATH(wait_for_oneself_in_a_hook(), why);
 }
 
 TEST(FlowDeathTest, WhatWasMovedFromSaysSo) {

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <ctime>
 #include <memory>
 #include <optional>
 #include <string>
@@ -266,15 +265,15 @@ class stage_thread final : public running_stage {
     }
   }
 
-  // Before a batch is begun again; false when it is not to be.
-  bool pause() const noexcept {
-    if (is_over() && (of_.halted() || !leaves_alone())) return false;
-    const auto span = options().rewind_pause.count();
-    if (span <= 0) return true;
-    const timespec request{static_cast<time_t>(span / 1'000'000'000),
-                           static_cast<long>(span % 1'000'000'000)};
-    ::nanosleep(&request, nullptr);
-    return true;
+  // Before a batch is begun again; false when it is not to be. It sleeps at its own gate's bell,
+  // which this thread rings, and who ends something.
+  bool pause() noexcept {
+    const auto over = [this] { return is_over() && (of_.halted() || !leaves_alone()); };
+    if (over()) return false;
+    if (options().rewind_pause.count() <= 0) return true;
+    auto pace = waiting_at<wait::park>(in_->place().moved);
+    const auto until = wait::in(options().rewind_pause);
+    return wait::await(pace, over, [] { return false; }, until) == wait::outcome::timeout;
   }
 
   Ring& of_;
