@@ -180,6 +180,18 @@ TEST_F(FanIn, AHaltOfOneIsItsEndAlone) {
   EXPECT_EQ(got.quotes.size(), 2u);
 }
 
+TEST_F(FanIn, WaitsAreCounted) {
+  EXPECT_EQ(both.waits<0>(), 0u);
+  EXPECT_EQ(both.await(wait::at_once), polled::idle);
+  EXPECT_EQ(both.await(wait::at_once), polled::idle);
+  EXPECT_EQ(both.waits<0>(), 2u);
+  EXPECT_EQ(both.waits<1>(), 2u);
+  put_quotes(0, 1);
+  EXPECT_EQ(both.await(), polled::batch);
+  EXPECT_EQ(both.waits<0>(), 2u) << "there was something, if not there";
+  EXPECT_EQ(both.waits<1>(), 2u);
+}
+
 TEST_F(FanIn, AWaitEndsByItsDeadline) {
   const auto soon = [] { return wait::in(std::chrono::microseconds(100)); };
   EXPECT_EQ(both.await(soon()), polled::idle);

@@ -39,6 +39,12 @@ class fan_in {
     return std::get<Which>(in_).position();
   }
 
+  // Times that await() found nothing at first, and that the poller of that ring did before.
+  template <std::size_t Which>
+  std::uint64_t waits() const noexcept {
+    return std::get<Which>(in_).waits();
+  }
+
   // Looks at each ring once, and calls the handlers for what is readable, at most an eighth of each
   // ring. A handler that returns false ends the call after its event, as one does that throws; the
   // next call begins with the ring after that one, so nobody starves.
@@ -67,6 +73,8 @@ class fan_in {
       found = state();
       return found != polled::idle;
     };
+    if (ready()) return found;
+    for_each([&](auto which) { gate<which>().count_wait(); });
     static_cast<void>(wait::await(pace, ready, [] { return false; }, until));
     return found;
   }
