@@ -5,7 +5,9 @@
 // that is lost is a pair that stands still; a watchdog says which, and where it stands. Up to 10^5
 // events a pair, times SEQUENCER_SCALE, as far as a pair gets in its share of the time: on a busy
 // machine who spins on one core with who is to wake him takes milliseconds an event.
-// SEQUENCER_MINUTES repeats the rounds, SEQUENCER_SEED their pauses.
+// SEQUENCER_MINUTES repeats the rounds, SEQUENCER_SEED their pauses. From SEQUENCER_SCALE=20 on
+// they are repeated until all four cases together have passed 10^8 events, a tenth of it under the
+// thread sanitizer.
 
 #include <gtest/gtest.h>
 
@@ -27,6 +29,9 @@
 
 #include <sequencer/cpu.hpp>
 #include <sequencer/ring.hpp>
+
+#include <tests/emulated.hpp>
+#include <tests/sanitized.hpp>
 
 #include "rounds.hpp"
 
@@ -200,10 +205,14 @@ constexpr side<Engine> side_of(const char* name) {
 }
 
 template <class Engine>
-constexpr std::array<side<Engine>, 5> sides{
-    side_of<Engine, wait::spin>("spin"), side_of<Engine, wait::yield>("yield"),
-    side_of<Engine, wait::backoff>("backoff"), side_of<Engine, wait::park>("park"),
-    side_of<Engine, wait::hybrid<1'000>>("hybrid")};
+constexpr std::array<side<Engine>, 7> sides{
+    side_of<Engine, wait::spin>("spin"),
+    side_of<Engine, wait::yield>("yield"),
+    side_of<Engine, wait::backoff>("backoff"),
+    side_of<Engine, wait::park>("park"),
+    side_of<Engine, wait::monitor>("monitor"),
+    side_of<Engine, wait::hybrid<1'000>>("hybrid"),
+    side_of<Engine, wait::hybrid<1'000, wait::yield>>("hybrid, yielding")};
 
 template <class Engine>
 std::uint64_t run_pair(const side<Engine>& out, const side<Engine>& in, job mine) {
@@ -250,18 +259,36 @@ std::uint64_t scale() {
   return std::max<std::uint64_t>(asked ? std::strtoull(asked, nullptr, 10) : 1, 1);
 }
 
+constexpr int cases = 4;
+
+// Events that one case passes at least.
+std::uint64_t goal() {
+  if (scale() < 20 || emulated) return 0;
+  return 100'000'000 / cases / (sanitized ? 10 : 1);
+}
+
+// Each side with each, as many as fit into a pair's share of the time.
+template <class Engine, class Run>
+std::uint64_t run_all_pairs(Run run, std::uint64_t seed) {
+  std::uint64_t events = 0;
+  for (const auto& first : sides<Engine>) {
+    for (const auto& second : sides<Engine>) {
+      const auto share = std::chrono::milliseconds(50 * scale());
+      const auto until = std::chrono::steady_clock::now() + share;
+      events += run(first, second, job{100'000 * scale(), until, seed++, nullptr});
+    }
+  }
+  return events;
+}
+
 template <class Engine, class Run>
 void soak(Run run) {
   std::uint64_t events = 0;
-  stress::in_rounds(4, [&](std::uint64_t seed) {
-    for (const auto& first : sides<Engine>) {
-      for (const auto& second : sides<Engine>) {
-        const auto share = std::chrono::milliseconds(100 * scale());
-        const auto until = std::chrono::steady_clock::now() + share;
-        events += run(first, second, job{100'000 * scale(), until, seed++, nullptr});
-      }
-    }
-  });
+  const auto round = [&](std::uint64_t seed) { events += run_all_pairs<Engine>(run, seed); };
+  stress::in_rounds(cases, round);
+  auto seed = ~stress::seed_of_run();
+  while (events < goal() && !testing::Test::HasFailure()) round(seed += 100);
+  EXPECT_GE(events, goal());
   std::cout << events << " events\n";
 }
 
