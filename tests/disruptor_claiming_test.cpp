@@ -164,17 +164,23 @@ TYPED_TEST(claiming, WhatIsFreeCountsDownWithClaimsAndUpWithReads) {
     const auto step = std::max<std::size_t>(1, of.capacity() / 16);
     using claim_type = decltype(out.claim());
     std::vector<claim_type> open;
+    // Of one producer an onlooker knows up to what it has published, or asked for in vain.
     for (std::size_t used = 0; used < of.capacity(); used += step) {
       open.push_back(out.claim(step));
+      EXPECT_LE(of.free_slots(), of.capacity());
+      EXPECT_GE(of.free_slots(), of.capacity() - used - step);
       EXPECT_EQ(out.try_claim(of.capacity()).missing(), used + step);
+      EXPECT_EQ(of.free_slots(), of.capacity() - used - step);
     }
     for (auto& each : open) std::move(each).publish();
+    EXPECT_EQ(of.free_slots(), 0u);
     EXPECT_EQ(out.try_claim(of.capacity()).missing(), of.capacity()) << "publishing frees nothing";
     std::uint64_t read = 0;
     while (read < of.capacity()) {
       read += take(in, step).size();
       const auto mine = out.try_claim_up_to(of.capacity());
       EXPECT_EQ(mine.size(), step) << "dropped, and so a skip of the next lap";
+      EXPECT_LE(of.free_slots(), step);
     }
   });
 }

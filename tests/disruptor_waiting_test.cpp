@@ -70,9 +70,10 @@ TYPED_TEST(waiting, AWaitOfWhoIsAheadEndsWithWhatIsPublished) {
 }
 
 TYPED_TEST(waiting, AHaltReleasesWhoWaitsHoweverHeDoes) {
-  for (const bool late : {false, true}) {
-    for_each_strategy([&]<class How>() {
-      ring<quote, TypeParam> of(2, 5);
+  for_each_strategy([]<class How>() {
+    bool late = false;
+    for_each_ring<TypeParam>([&](auto& of, sequence) {
+      late = !late;
       auto in = *of.join();
       std::atomic<bool> begun{false};
       std::thread reader([&] {
@@ -84,24 +85,25 @@ TYPED_TEST(waiting, AHaltReleasesWhoWaitsHoweverHeDoes) {
       of.halt();
       reader.join();
     });
-  }
+  });
 }
 
 TYPED_TEST(waiting, AHaltReleasesAProducerHoweverItWaits) {
   for_each_strategy([]<class How>() {
-    ring<quote, TypeParam> of(1);
-    auto in = *of.join();
-    std::atomic<bool> filled{false};
-    std::thread source([&] {
-      auto out = *of.template make_producer<How>();
-      put(out, 1);
-      filled = true;
-      EXPECT_EQ(out.publish([](quote&) {}).code(), errc::closed);
-      EXPECT_EQ(out.claim().code(), errc::closed) << "and who asks again";
+    for_each_ring<TypeParam>([](auto& of, sequence) {
+      auto in = *of.join();
+      std::atomic<bool> filled{false};
+      std::thread source([&] {
+        auto out = *of.template make_producer<How>();
+        out.claim(of.capacity()).publish();
+        filled = true;
+        EXPECT_EQ(out.publish([](quote&) {}).code(), errc::closed);
+        EXPECT_EQ(out.claim().code(), errc::closed) << "and who asks again";
+      });
+      while (!filled.load()) std::this_thread::yield();
+      of.halt();
+      source.join();
     });
-    while (!filled.load()) std::this_thread::yield();
-    of.halt();
-    source.join();
   });
 }
 
@@ -176,21 +178,23 @@ TYPED_TEST(waiting, AChainIsReleasedInItsOrder) {
 }
 
 TYPED_TEST(waiting, AWaitTimesOutNoEarlierThanItsDeadline) {
-  for_each_strategy([]<class How>() {
-    ring<quote, TypeParam> of(1);
-    auto in = *of.join();
-    auto out = *of.template make_producer<How>();
-    const auto until = wait::in(std::chrono::milliseconds(2));
-    EXPECT_EQ(in.template await<How>(until), polled::idle);
-    EXPECT_GE(std::chrono::steady_clock::now(), until);
-    put_next(out);
-    EXPECT_EQ(in.template await<How>(until), polled::batch)
-        << "what is published is no timeout, however late";
-    const auto later = wait::in(std::chrono::milliseconds(2));
-    EXPECT_EQ(out.claim_until(1, later).code(), errc::timeout);
-    EXPECT_GE(std::chrono::steady_clock::now(), later);
-    take(in);
-    EXPECT_TRUE(out.claim_until(1, later));
+  constexpr std::chrono::microseconds span(100);
+  for_each_strategy([&]<class How>() {
+    for_each_ring<TypeParam>([&](auto& of, sequence) {
+      auto in = *of.join();
+      auto out = *of.template make_producer<How>();
+      const auto until = wait::in(span);
+      EXPECT_EQ(in.template await<How>(until), polled::idle);
+      EXPECT_GE(std::chrono::steady_clock::now(), until);
+      out.claim(of.capacity()).publish();
+      EXPECT_EQ(in.template await<How>(until), polled::batch)
+          << "what is published is no timeout, however late";
+      const auto later = wait::in(span);
+      EXPECT_EQ(out.claim_until(1, later).code(), errc::timeout);
+      EXPECT_GE(std::chrono::steady_clock::now(), later);
+      take(in);
+      EXPECT_TRUE(out.claim_until(1, later));
+    });
   });
 }
 

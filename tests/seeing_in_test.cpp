@@ -1,6 +1,7 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -110,6 +111,43 @@ TEST(SeenRing, RoomIsNeverLessThanNothing) {
   late.join();
   EXPECT_EQ(of.free_slots(), 1u);
   EXPECT_EQ(of.full_stalls(), 1u);
+}
+
+// While producers wait, consumers come and go, and the ring is closed.
+TYPED_TEST(seen_ring, RoomStaysWithinBoundsWhateverMoves) {
+  constexpr std::size_t capacity = 2;
+  for (int round = 0; round < 5; ++round) {
+    typename TestFixture::quotes of(capacity);
+    std::atomic<bool> over{false};
+    std::thread onlooker([&] {
+      std::uint64_t most = 0;
+      for (; !over.load(); std::this_thread::yield()) most = std::max(most, of.free_slots());
+      EXPECT_LE(most, capacity);
+    });
+    std::vector<std::thread> others;
+    for (int w = 0; w < (TypeParam::single ? 1 : 3); ++w) {
+      others.emplace_back([out = *of.template make_producer<wait::yield>()]() mutable {
+        while (out.publish([](quote&) {})) {
+        }
+      });
+    }
+    others.emplace_back([&] {
+      while (auto in = of.join()) {
+        drain(*in, 1);
+        std::this_thread::yield();
+      }
+    });
+    auto in = *of.join();
+    while (in.position() < 100) {
+      in.template await<wait::yield>();
+      drain(in);
+    }
+    of.close();
+    in.template run<wait::yield>([](const quote&, sequence, bool) {});
+    for (auto& each : others) each.join();
+    over = true;
+    onlooker.join();
+  }
 }
 
 TYPED_TEST(seen_ring, WaitsAreCounted) {

@@ -61,6 +61,7 @@ void for_each_strategy(Look look) {
   look.template operator()<wait::yield>();
   look.template operator()<wait::backoff>();
   look.template operator()<wait::park>();
+  look.template operator()<wait::monitor>();
   look.template operator()<wait::hybrid<1'000>>();
 }
 
