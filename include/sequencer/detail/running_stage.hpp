@@ -22,10 +22,11 @@ namespace sequencer::detail {
 
 class running_stage;
 
-// Those that one consumer follows, as its own thread knows them.
+// Those that one consumer follows, as its own thread knows them. Their places are kept here: asking
+// a stage for its place at each look would fetch what that one writes at each batch.
 class followed_stages {
  public:
-  void begin(const std::vector<running_stage*>& after) { all_ = after; }
+  inline void begin(const std::vector<running_stage*>& after);
 
   // The last one of them.
   struct limit {
@@ -35,10 +36,15 @@ class followed_stages {
   inline limit last();
 
  private:
+  struct followed {
+    running_stage* stage;
+    gate* place;
+  };
+
   // One that left stands for those that it followed. An open gate stays open while it is followed.
   inline void inherit(std::size_t from);
 
-  std::vector<running_stage*> all_;
+  std::vector<followed> all_;
 };
 
 // A stage that has its place in the ring, and may have its thread.
@@ -132,27 +138,33 @@ class running_stage {
   worker_thread thread_;
 };
 
+inline void followed_stages::begin(const std::vector<running_stage*>& after) {
+  all_.clear();
+  for (auto* each : after) all_.push_back({each, &each->place()});
+}
+
 inline followed_stages::limit followed_stages::last() {
   limit last;
   for (std::size_t i = 0; i != all_.size();) {
-    auto& place = all_[i]->place();
+    auto* const place = all_[i].place;
     // order: gate-seen <- gate-moved: the reads and writes of the events below
-    const auto at = place.position.load(acquire);
+    const auto at = place->position.load(acquire);
     if (at == gate::open) {
       inherit(i);
       continue;
     }
-    if (at < last.at) last = {at, &place};
+    if (at < last.at) last = {at, place};
     ++i;
   }
   return last;
 }
 
 inline void followed_stages::inherit(std::size_t from) {
-  const auto& heirs = all_[from]->after;
+  const auto& heirs = all_[from].stage->after;
   all_.erase(all_.begin() + static_cast<std::ptrdiff_t>(from));
   for (auto* each : heirs) {
-    if (std::find(all_.begin(), all_.end(), each) == all_.end()) all_.push_back(each);
+    const auto is_it = [each](const followed& one) { return one.stage == each; };
+    if (std::none_of(all_.begin(), all_.end(), is_it)) all_.push_back({each, &each->place()});
   }
 }
 
