@@ -32,7 +32,9 @@ class bell {
   void sleep(ticket heard, time_point until) noexcept { event_.sleep(heard, until); }
 
   // Call after the condition was set. True when somebody may have slept, or expects it.
-  bool ring() noexcept {
+  // Never a call: one on every publish costs as much as publishing, and where a program rings at
+  // many places the compiler makes it one.
+  [[gnu::always_inline]] bool ring() noexcept {
     asymmetric_fence::light();
     if (!event_.wants_attention()) [[likely]] return false;
     return wake();
