@@ -27,18 +27,18 @@ struct alignas(interference_size) claim_note {
 
   // Whoever dies in the middle of it leaves a note of nothing.
   void write(range what, std::int32_t who) noexcept {
-    // relaxed: first of all, by the next one.
+    // relaxed: as those that follow.
     last.store(0, relaxed);
-    // order: note-begun -> note-seen: that there was no end
-    first.store(what.first, release);
-    // relaxed: released by the next one.
+    // relaxed, both: released by the next one; until then, what a note names rises, so a new begin
+    // is at the old end or above it, and nothing lies between them.
+    first.store(what.first, relaxed);
     thread.store(who, relaxed);
     // order: note-written -> note-seen: the other fields
     last.store(what.last, release);
   }
   // Sure of one that nobody writes any more.
   range what() const noexcept {
-    // order: note-seen <- note-written, note-begun: the other fields
+    // order: note-seen <- note-written: the other fields
     const auto end = last.load(acquire);
     // relaxed: acquired above.
     return {first.load(relaxed), end};
