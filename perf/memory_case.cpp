@@ -32,18 +32,19 @@ void weigh_ring(surroundings& in, const std::string& kind) {
                               "<= 1,024 bytes fixed", fmt::format("{} bytes", all), all <= 1024});
 }
 
-// Beyond the event and what its alignment makes of that.
+// Beyond the event and what aligns the slot: one of up to a line never spans two.
 template <class Event>
 void weigh_slot(surroundings& in, std::size_t bytes) {
   const auto taken = sequencer::slots<Event>::bytes_for(1);
-  const auto aligned = (bytes + alignof(Event) - 1) / alignof(Event) * alignof(Event);
-  const auto more = taken - aligned;
   in.into.remarks.push_back(
       fmt::format("a slot of an event of {} bytes: {} bytes", bytes, taken));
   if (bytes < 48) return;
-  in.into.verdicts.push_back({fmt::format("a slot, event of {} bytes", bytes),
-                              "<= 8 bytes over the event", fmt::format("{} bytes over", more),
-                              more <= 8});
+  const auto aligned = alignof(sequencer::slot<Event>);
+  const auto padding = (aligned - (bytes + sizeof(std::uint64_t)) % aligned) % aligned;
+  const auto more = taken - padding - bytes;
+  in.into.verdicts.push_back(
+      {fmt::format("a slot, event of {} bytes", bytes), "<= 8 bytes over it, and alignment",
+       fmt::format("{} bytes over, and {}", more, padding), more <= 8});
 }
 
 }  // namespace
