@@ -38,8 +38,9 @@ class many_claimers {
   // A claim that may wait for ever takes its positions at once, by one fetch_add, and then waits
   // for them; any other takes them only when they are free.
   template <wait::strategy How, class Places>
-  result<range> take(ticket& mine, std::uint64_t n, const Places&, const neighbours& around,
-                     wait::deadline until) noexcept {
+  [[gnu::always_inline]] result<range> take(ticket& mine, std::uint64_t n, const Places&,
+                                            const neighbours& around,
+                                            wait::deadline until) noexcept {
     if (until != wait::never) return take_if_free<How>(mine, n, around, until);
     // relaxed: the modification order of the word is the order of claims.
     const auto first = claimed_.fetch_add(n, relaxed);

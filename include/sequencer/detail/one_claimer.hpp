@@ -70,8 +70,9 @@ class one_claimer {
 
   // Marks the first slot of the claim.
   template <wait::strategy How, class Places>
-  result<range> take(ticket& mine, std::uint64_t n, const Places& slots, const neighbours& around,
-                     wait::deadline until) noexcept {
+  [[gnu::always_inline]] result<range> take(ticket& mine, std::uint64_t n, const Places& slots,
+                                            const neighbours& around,
+                                            wait::deadline until) noexcept {
     const auto first = mine.next;
     if (mine.limit < first + n) [[unlikely]] {
       const auto found = wait_for_room<How>(first, n, around, until);
