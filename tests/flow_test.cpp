@@ -609,6 +609,48 @@ TEST(RunningFlow, AWorkerThatLeavesAloneHandlesWhatItHas) {
   for (const auto& times : handled_by) EXPECT_EQ(times.load(), 1);
 }
 
+// Others would not share events with those that are still there.
+TEST(RunningFlow, WorkersDoNotJoinACrewThatIsThere) {
+  ring<order> of(16);
+  const auto make = [](std::size_t) { return [](const order&, sequence, bool) noexcept {}; };
+  graph plan{of};
+  plan.add_workers<wait::yield>("crew", 2, make);
+  auto flow = *std::move(plan).start();
+  ASSERT_TRUE(flow.leave("crew/0"));
+  const auto more = flow.add_workers<wait::yield>("crew", 1, make);
+  EXPECT_EQ(more.code(), errc::invalid);
+  EXPECT_NE(more.text().find("two stages are named 'crew'"), std::string::npos) << more.text();
+  EXPECT_TRUE(flow.drain());
+}
+
+// Also when the one that is asked last took less than one that left before it.
+TEST(RunningFlow, ACrewThatLeavesAnswersForAllItsWorkers) {
+  for (int round = 0; round < 20; ++round) {
+    ring<order> of(16);
+    std::atomic<std::uint64_t> done{0}, has_it{2};
+    std::atomic<bool> go{false};
+    graph plan{of};
+    plan.add_workers<wait::yield>("crew", 2, [&](std::size_t me) {
+      return [&, me](const order&, sequence s, bool) noexcept {
+        if (s == 0) has_it = me;
+        while (s == 0 && !go.load()) std::this_thread::yield();
+        ++done;
+      };
+    });
+    auto flow = *std::move(plan).start();
+    auto out = *flow.producer();
+    for (int i = 0; i < 10; ++i) ASSERT_TRUE(out.publish([](order&) {}));
+    await(done, 9);
+    EXPECT_EQ(flow.leave("crew/" + std::to_string(1 - has_it.load())).value(), 10u);
+    sequence end = 0;
+    std::thread leaver([&] { end = flow.leave("crew").value(); });
+    for (int i = 0; i < round; ++i) std::this_thread::yield();
+    go = true;
+    leaver.join();
+    EXPECT_EQ(end, 10u);
+  }
+}
+
 // Each pair takes over from the one before, which leaves; the last stage follows them all.
 TEST(RunningFlow, ManyGenerationsHandOver) {
   ring<order, producers::many> of(8);

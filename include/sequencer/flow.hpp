@@ -119,8 +119,9 @@ class flow {
   // A consumer on the caller's own thread that sees each event when the stages that are named have
   // handled it, from some position on, not later than the first that is published after this call;
   // it holds producers back at once. When one of them leaves it follows those that the leaver
-  // followed, and where there is none, what is published. It may outlive the flow, not the ring; it
-  // keeps the handlers that it follows until then.
+  // followed, and where there is none, what is published. It may outlive the flow, not the ring.
+  // The handlers that it follows are kept until it ends and, after that, until the flow's next
+  // leave() or end.
   // Fails: invalid, there is none of that name; unavailable, without memory; closed, the ring is.
   result<follower<Ring>> join(std::initializer_list<std::string_view> after) {
     auto before = mine().named("a poller", {after.begin(), after.size()});
@@ -134,8 +135,8 @@ class flow {
   // holding producers back. Those that follow it follow those that it followed.
   // Or one worker, by its name, as "crew/1", when it has handled what it has taken: so it waits for
   // one that begins its batch again and again. The others go on; with the last one the stage ends.
-  // Returns the first position that it did not handle; of one worker, the one behind the last that
-  // it took. Fails: invalid, there is none of that name.
+  // Returns the first position that it did not handle; of one worker, one behind all that it took.
+  // Fails: invalid, there is none of that name.
   result<sequence> leave(std::string_view name) { return mine().leave(name); }
 
   // Closes the ring, for all who use it, lets every stage handle everything that was published, and

@@ -140,6 +140,8 @@ class ring {
     const auto at = published();
     // The claim of a single producer marks its first slot.
     if (at >= claims_.claimed() && !slots_.stamps()[at].is_claimed()) return std::nullopt;
+    // Meanwhile published, and the slot be claimed for the next lap.
+    if (published() != at) return std::nullopt;
     if constexpr (requires { claims_.holder_of(at); }) return claims_.holder_of(at);
     return open_claim{at, 0, false};
   }

@@ -29,7 +29,7 @@ struct stage_options {
   int cpu = -1;
   // After so long without an event on_idle() is called, again and again; 0: never.
   std::chrono::nanoseconds idle{0};
-  // Before a batch is begun again; a halt or a leave ends it.
+  // Before a batch is begun again; a halt, or a leave of the whole stage, ends it.
   std::chrono::nanoseconds rewind_pause{0};
   // Times that a batch may be begun again in a row; beyond, on_give_up() is called where there is
   // one, and the event, or what is left of the batch, counts as handled; else the ring is halted.

@@ -61,8 +61,7 @@ static_assert(slot_is<bytes<1'000>>(1'008, 8) && slot_is<aligned>(64, 64));
 constexpr bool on_lines_of_its_own(std::size_t size, std::size_t alignment, std::size_t most) {
   return alignment == interference_size && size % interference_size == 0 && size <= most;
 }
-static_assert(on_lines_of_its_own(sizeof(detail::bell), alignof(detail::bell), 128));
-static_assert(on_lines_of_its_own(sizeof(detail::gate), alignof(detail::gate), 256));
+static_assert(on_lines_of_its_own(sizeof(detail::gate), alignof(detail::gate), 128));
 
 template <class Producers>
 struct ring_of {
@@ -75,7 +74,7 @@ struct ring_of {
 
   // What a thread has in hand stays within a line.
   static constexpr bool is_small =
-      on_lines_of_its_own(sizeof(ring_type), alignof(ring_type), 1'024) &&
+      on_lines_of_its_own(sizeof(ring_type), alignof(ring_type), 640) &&
       sizeof(producer_type) <= 64 && sizeof(claim_type) <= 64 && sizeof(poller_type) <= 64;
 
   template <class T>

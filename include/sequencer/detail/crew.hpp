@@ -95,6 +95,15 @@ struct crew {
 
   // Puts stages to work while others are: all of them, or none.
   result<void> admit(std::vector<std::unique_ptr<running_stage>> made) {
+    {
+      const std::lock_guard held(guard);
+      stages.reserve(stages.size() + made.size());  // what can fail comes before the threads
+    }
+    // More workers would not share events with those that are there.
+    const auto& stage = made.front()->stage();
+    if (!called(stage, &running_stage::stage).empty()) {
+      return error{errc::invalid, 0, "two stages are named '" + stage + "'"};
+    }
     for (auto& each : made) {
       if (auto wrong = fault_of(*each); !wrong.empty()) {
         return error{errc::invalid, 0, std::move(wrong)};
@@ -147,6 +156,8 @@ struct crew {
   void bury(Left left) {
     std::vector<std::unique_ptr<running_stage>> ended;  // destroyed without the lock
     const std::lock_guard held(guard);
+    gone.reserve(gone.size() + stages.size());  // what can fail comes before anything moves
+    ended.reserve(gone.size() + stages.size());
     const auto stays = [&](const auto& each) { return !left(*each); };
     const auto first = std::stable_partition(stages.begin(), stages.end(), stays);
     std::move(first, stages.end(), std::back_inserter(gone));

@@ -65,7 +65,11 @@ class stage_thread final : public running_stage {
     return {};
   }
   gate& place() noexcept override { return in_->place(); }
-  end reached() const noexcept override { return {next(), gave_up_}; }
+  end reached() const noexcept override {
+    if (!shared_ || gave_up_) return {next(), gave_up_};
+    // relaxed: its thread has ended, so what it took is below; what others take then is theirs.
+    return {shared_->next.load(relaxed), false};
+  }
 
  private:
   // One event at a time can be let go of while the batch goes on, unless it may have to come back.
