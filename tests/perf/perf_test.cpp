@@ -135,7 +135,7 @@ TEST(perf, sleepers_and_what_a_ring_takes_are_measured) {
   const auto ran = measure({"--quick", "--rounds", "3", "--slice-ms", "0.2", "--case", "wake_up",
                             "--case", "parking_publish", "--case", "ring_memory"});
   EXPECT_EQ(ran.status, 0) << ran.err;
-  EXPECT_THAT(ran.out, HasSubstr("a slot of an event of 48 bytes: 56 bytes"));
+  EXPECT_THAT(ran.out, HasSubstr("a slot of an event of 48 bytes: 64 bytes"));
   EXPECT_THAT(ran.out, testing::Not(HasSubstr("VOID")));
 }
 
