@@ -120,7 +120,7 @@ class producer {
   producer(ring_type& of, ticket mine) noexcept
       : of_(&of), at_(of.places_of_slots()), mine_(mine) {}
 
-  // Never a call, and so the engine's take(): it costs as much as publishing.
+  // Never a call, and so the engine's take(): see bell::ring().
   [[gnu::always_inline]] result<range> take(std::uint64_t n, wait::deadline until) noexcept {
     if constexpr (Ring::producers_type::single) owner_.check();
     auto& claims = of_->claims_;

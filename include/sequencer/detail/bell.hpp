@@ -32,8 +32,8 @@ class bell {
   void sleep(ticket heard, time_point until) noexcept { event_.sleep(heard, until); }
 
   // Call after the condition was set. True when somebody may have slept, or expects it.
-  // Never a call: one on every publish costs as much as publishing, and where a program rings at
-  // many places the compiler makes it one.
+  // Never a call, as publishing promises: where a program rings at many places the compiler would
+  // make it one.
   [[gnu::always_inline]] bool ring() noexcept {
     asymmetric_fence::light();
     if (!event_.wants_attention()) [[likely]] return false;
