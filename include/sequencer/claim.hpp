@@ -80,9 +80,9 @@ class [[nodiscard]] claim {
 
   void forget() noexcept { of_ = nullptr; }
 
-  // For who is sure that its producer has not ended, so that no other one waits for it.
-  void publish_at_once() noexcept {
-    for (auto s = range_.last; s-- != range_.first;) mark(s, stamp::published(s));
+  // Of one slot, for who is sure that its producer has not ended, so that no other one waits for it.
+  void publish_only() noexcept {
+    mark(range_.first, stamp::published(range_.first));
     auto& of = *std::exchange(of_, nullptr);
     if constexpr (Ring::producers_type::single) {
       of.ring_published();

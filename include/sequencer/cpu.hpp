@@ -22,6 +22,16 @@ inline void relax() noexcept {
 #endif
 }
 
+// Says that this line will be written soon, so that it is this core's own by then. The compiler's
+// own builtin asks for a shared copy where it must run on any x86-64.
+inline void prefetch_for_write(const void* line) noexcept {
+#if defined(__x86_64__)
+  asm volatile("prefetchw %0" : : "m"(*static_cast<const char*>(line)));
+#else
+  __builtin_prefetch(line, 1);
+#endif
+}
+
 // The time-stamp counter. Not ordered with the instructions around it. Units: ticks.
 inline std::uint64_t ticks() noexcept {
 #if defined(__x86_64__)

@@ -50,7 +50,7 @@ class producer {
     const auto got = take(1, wait::never);
     if (!got) [[unlikely]] return got.code();
     claim_type mine(*of_, at_, *got);
-    if (filled(fill, mine[0])) mine.publish_at_once();
+    if (filled(fill, mine[0])) mine.publish_only();
     return got->first;
   }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <type_traits>
 
+#include <sequencer/cpu.hpp>
 #include <sequencer/detail/atomic.hpp>
 #include <sequencer/detail/bell.hpp>
 #include <sequencer/detail/gates.hpp>
@@ -128,6 +129,15 @@ class at_bell<wait::hybrid<Ticks, Then>, Bell, Line> {
 template <wait::strategy How, class Bell, class Line = wait::no_line>
 at_bell<How, Bell, Line> waiting_at(Bell& rung, Line line = {}) noexcept {
   return {rung, line};
+}
+
+// For who claims one after the other, by a locked instruction: it waits until the stores before it
+// have their lines. Four lines ahead, or a slot: less does not hide a transfer, and more, and the
+// consumers have them back by then.
+template <class Places>
+void prefetch_beyond(const Places& slots, sequence s) noexcept {
+  constexpr std::uint64_t ahead = std::max<std::uint64_t>(1, 256 / sizeof(slots[0]));
+  cpu::prefetch_for_write(&slots[s + ahead]);
 }
 
 // The answer of a wait for room.

@@ -21,6 +21,7 @@ class many_claimers {
  public:
   struct ticket {
     sequence limit = 0;
+    sequence next = 0;  // what comes if nobody else claims
   };
   static constexpr bool single = false;
 
@@ -38,7 +39,7 @@ class many_claimers {
   // A claim that may wait for ever takes its positions at once, by one fetch_add, and then waits
   // for them; any other takes them only when they are free.
   template <wait::strategy How, class Places>
-  [[gnu::always_inline]] result<range> take(ticket& mine, std::uint64_t n, const Places&,
+  [[gnu::always_inline]] result<range> take(ticket& mine, std::uint64_t n, const Places& slots,
                                             const neighbours& around,
                                             wait::deadline until) noexcept {
     if (until != wait::never) return take_if_free<How>(mine, n, around, until);
@@ -54,6 +55,9 @@ class many_claimers {
       if (found.why != errc{}) return found.why;
       mine.limit = found.limit;
     }
+    if (first > top) __builtin_unreachable();  // no limit is, and the answer need not be tested
+    if (n == 1 && first == mine.next) prefetch_beyond(slots, first);
+    mine.next = first + n;
     return range{first, first + n};
   }
 

@@ -63,16 +63,26 @@ class reader {
     most = std::min<std::uint64_t>(most, of_->capacity());
     auto word = most == 0 ? stamp(stamp::never) : stamp_at(slots, first);
     if (!word.is_of(first)) return nothing();
-    const auto stride = std::max<std::uint64_t>(1, of_->capacity() / 8) - 1;
+    const auto last = first + most - 1;
+    const auto eighth = std::max<std::uint64_t>(1, of_->capacity() / 8);
+    // Where the loop has more to do than to visit: one comparison an event.
+    auto stop = std::min(last, (first | (eighth - 1)) + 1);
     auto next = first;
     const progress kept(*this, next);
     for (bool more = true; more;) {
       const auto here = next++;
-      const auto following = next - first < most ? stamp_at(slots, next) : stamp(stamp::never);
+      const auto following = stamp_at(slots, next);
       more = following.is_of(next);
+      if (here == stop) [[unlikely]] {
+        if (here == last) {
+          more = false;
+        } else {
+          gate_->rise(here, of_->freed_);
+          stop = std::min(last, here + eighth);
+        }
+      }
       if (!word.is_skip() && !visit(slots[here].event, here, !more)) break;
       word = following;
-      if (((next - first) & stride) == 0) gate_->rise(next, of_->freed_);
     }
     return polled::batch;
   }
