@@ -65,17 +65,19 @@ void judge_fastest(surroundings& in, const std::string& what, double least,
                    const std::function<bool(const std::string& peer)>& counts) {
   const auto target = fmt::format(">= {} x", least);
   const ratio* worst = nullptr;
+  const auto placement = in.into.placement_of(name);
   for (const auto& each : in.into.ratios) {
-    const bool here = each.name == name && each.ours == ours && each.params.placement == "near" &&
-                      counts(each.peer);
+    const bool here = each.name == name && each.ours == ours &&
+                      each.params.placement == placement && counts(each.peer);
     if (here && (worst == nullptr || each.median < worst->median)) worst = &each;
   }
   if (worst == nullptr) {
     in.into.verdicts.push_back({what, target, "not measured, or void", false});
     return;
   }
-  in.into.verdicts.push_back(
-      {what, target, text_of(*worst) + " to " + worst->peer, worst->median >= least});
+  const auto elsewhere = placement == "near" ? "" : ", " + placement;
+  in.into.verdicts.push_back({what, target, text_of(*worst) + " to " + worst->peer + elsewhere,
+                              worst->median >= least});
 }
 
 std::string fresh_file(const surroundings& in, const std::string& name) {

@@ -16,8 +16,10 @@ namespace {
 constexpr std::uint64_t recorded_items = 5'000;  // a thread, checked one by one after each slice
 constexpr int attempts = 6;                      // at an undisturbed slice
 constexpr std::uint64_t crowded_items = 65'536;  // at first, where threads take turns
-constexpr double far_factor = 1.7;               // a transfer this much slower or faster than most
-                                                 // is another placement
+// A line's transfer between two CPUs, in ns: less than the first, and they are threads of one core;
+// less than the second, and they share a cache or, on a large die, a mesh.
+constexpr double sibling_below = 17;
+constexpr double near_below = 85;
 
 struct sample {
   double ns = 0;  // an item
@@ -131,36 +133,29 @@ class stage {
   std::vector<lane> lanes_;
 };
 
-// What a transfer takes where the run spent most of its time.
-double usual_probe(const std::vector<lane>& lanes) {
-  std::vector<double> all;
-  for (const auto& lane : lanes) {
-    for (const auto& each : lane.samples) {
-      if (each.taken) all.push_back(each.faster_probe);
-    }
-  }
-  return all.empty() ? 0 : quantile(all, 0.5);
-}
-
 enum class regime { one, near, sibling, far, mixed };
 
-regime regime_of(const sample& of, double usual) {
+regime regime_at(double transfer) {
+  if (transfer < sibling_below) return regime::sibling;
+  return transfer < near_below ? regime::near : regime::far;
+}
+
+// Mixed: the CPUs moved meanwhile.
+regime regime_of(const sample& of) {
   if (of.probe == 0) return regime::one;
-  if (of.faster_probe > far_factor * usual) return regime::far;
-  if (of.probe < usual / far_factor) return regime::sibling;
-  const bool as_usual = of.probe <= far_factor * usual && of.faster_probe >= usual / far_factor;
-  return as_usual ? regime::near : regime::mixed;
+  const auto before_or_after = regime_at(of.probe);
+  return before_or_after == regime_at(of.faster_probe) ? before_or_after : regime::mixed;
 }
 
 // A figure of every lane's samples that belong to one regime; NaN elsewhere.
 template <class Figure>
 std::vector<std::vector<double>> in_regime(const std::vector<lane>& lanes, regime wanted,
-                                           double usual, Figure figure) {
+                                           Figure figure) {
   std::vector<std::vector<double>> chosen;
   for (const auto& lane : lanes) {
     auto& to = chosen.emplace_back();
     for (const auto& each : lane.samples) {
-      const bool fits = each.taken && regime_of(each, usual) == wanted;
+      const bool fits = each.taken && regime_of(each) == wanted;
       to.push_back(fits ? figure(each) : std::numeric_limits<double>::quiet_NaN());
     }
   }
@@ -181,6 +176,15 @@ const char* name_of(regime which) {
     case regime::far: return "far";
     default: return "one";
   }
+}
+
+// What a line's transfer took in the rounds of a row.
+double transfer_in(const lane& of, const std::string& placement) {
+  std::vector<double> all;
+  for (const auto& each : of.samples) {
+    if (each.taken && name_of(regime_of(each)) == placement) all.push_back(each.probe);
+  }
+  return all.empty() ? 0 : quantile(all, 0.5);
 }
 
 std::size_t index_of(const contest& of, const std::string& name) {
@@ -254,7 +258,6 @@ void run_contest(contest& of, const plan& how, team& workers, std::mt19937_64& r
     std::shuffle(order.begin(), order.end(), random);
     for (const auto which : order) on.play(which, round);
   }
-  const auto usual = usual_probe(on.lanes());
   std::vector<std::uint64_t> discarded;
   std::vector<std::string> wrong;
   for (const auto& lane : on.lanes()) {
@@ -265,14 +268,14 @@ void run_contest(contest& of, const plan& how, team& workers, std::mt19937_64& r
   for (const auto which : {regime::one, regime::near, regime::sibling, regime::far}) {
     of.params.placement = name_of(which);
     const auto mean = [](const sample& each) { return each.ns; };
-    add_rows(of, in_regime(on.lanes(), which, usual, mean), discarded, wrong, "ns/item", random,
+    add_rows(of, in_regime(on.lanes(), which, mean), discarded, wrong, "ns/item", random,
              into);
     for (std::size_t i = 0; i < of.extras.size(); ++i) {
       const auto figure = [&](const sample& each) {
         return i < each.extras.size() ? each.extras[i] : std::numeric_limits<double>::quiet_NaN();
       };
       const auto whole = std::exchange(of.name, of.name + "_" + of.extras[i]);
-      add_rows(of, in_regime(on.lanes(), which, usual, figure), discarded, wrong, "ns", random,
+      add_rows(of, in_regime(on.lanes(), which, figure), discarded, wrong, "ns", random,
                into);
       of.name = whole;
     }
@@ -280,6 +283,7 @@ void run_contest(contest& of, const plan& how, team& workers, std::mt19937_64& r
   add_void_rows(of, on.lanes(), before, into);
   for (auto at = before; at < into.rows.size(); ++at) {
     const auto& lane = on.lanes()[index_of(of, into.rows[at].contender)];
+    into.rows[at].transfer_ns = transfer_in(lane, into.rows[at].params.placement);
     into.rows[at].disturbed = static_cast<std::uint64_t>(
         std::count_if(lane.samples.begin(), lane.samples.end(),
                       [](const sample& each) { return each.taken && each.disturbed; }));

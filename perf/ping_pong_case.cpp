@@ -63,19 +63,10 @@ class planted_link : public flag_link {
   }
 };
 
-const row* near_row(const surroundings& in, const std::string& name, const std::string& contender) {
-  for (const auto& each : in.into.rows) {
-    const bool here = each.name == name && each.contender == contender && each.valid &&
-                      each.params.placement == "near";
-    if (here) return &each;
-  }
-  return nullptr;
-}
-
 void judge_tail(surroundings& in) {
-  const auto* p50 = near_row(in, "ping_pong_p50", "sequencer");
-  const auto* p99 = near_row(in, "ping_pong_p99", "sequencer");
-  const bool there = p50 != nullptr && p99 != nullptr;
+  const auto* p50 = in.into.find_row("ping_pong_p50", 2, "sequencer");
+  const auto* p99 = in.into.find_row("ping_pong_p99", 2, "sequencer");
+  const bool there = p50 != nullptr && p99 != nullptr && p50->valid && p99->valid;
   const auto times = there ? p99->median / p50->median : 0;
   in.into.verdicts.push_back(
       {"ping-pong, p99", "<= 1.5 x p50",

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 namespace perf {
@@ -40,13 +41,17 @@ ordered_json to_json(const row& of) {
   return {{"case", of.name},         {"contender", of.contender}, {"params", to_json(of.params)},
           {"unit", of.unit},         {"rounds", of.rounds},       {"discarded", of.discarded},
           {"p10", of.p10},           {"median", of.median},       {"p90", of.p90},
-          {"valid", of.valid}};
+          {"valid", of.valid},       {"transfer_ns", of.transfer_ns}};
 }
 
 ordered_json to_json(const ratio& of) {
   return {{"case", of.name},     {"params", to_json(of.params)}, {"ours", of.ours},
           {"peer", of.peer},     {"median", of.median},          {"low", of.low},
           {"high", of.high},     {"wins", of.wins}};
+}
+
+bool is_of_two_cpus(const std::string& placement) {
+  return placement == "near" || placement == "sibling" || placement == "far";
 }
 
 std::string span(double ns) {
@@ -69,7 +74,8 @@ const ratio* results::find_ratio(const std::string& name, unsigned threads,
                                  const std::string& ours, const std::string& peer) const {
   const auto at = std::find_if(ratios.begin(), ratios.end(), [&](const ratio& each) {
     return each.name == name && each.params.threads == threads && each.ours == ours &&
-           each.peer == peer;
+           each.peer == peer &&
+           (!is_of_two_cpus(each.params.placement) || each.params.placement == placement_of(name));
   });
   return at == ratios.end() ? nullptr : &*at;
 }
@@ -77,17 +83,33 @@ const ratio* results::find_ratio(const std::string& name, unsigned threads,
 const row* results::find_row(const std::string& name, unsigned threads,
                              const std::string& contender) const {
   const auto at = std::find_if(rows.begin(), rows.end(), [&](const row& each) {
-    return each.name == name && each.params.threads == threads && each.contender == contender;
+    return each.name == name && each.params.threads == threads && each.contender == contender &&
+           (!is_of_two_cpus(each.params.placement) || each.params.placement == placement_of(name));
   });
   return at == rows.end() ? nullptr : &*at;
 }
 
+std::string results::placement_of(const std::string& name) const {
+  constexpr std::uint64_t enough = 5;
+  std::map<std::string, std::uint64_t> rounds;
+  for (const auto& each : rows) {
+    if (each.name == name && each.valid && is_of_two_cpus(each.params.placement)) {
+      auto& most = rounds[each.params.placement];
+      most = std::max(most, each.rounds);
+    }
+  }
+  if (rounds["near"] >= enough) return "near";
+  const auto by_rounds = [](const auto& a, const auto& b) { return a.second < b.second; };
+  return std::max_element(rounds.begin(), rounds.end(), by_rounds)->first;
+}
+
 void print_rows(const results& all) {
-  fmt::print("\n{:<17} {:<22} {:>7} {:<7} {:>11} {:>11} {:>11} {:>7} {:>5}\n", "case",
-             "contender", "threads", "place", "p10", "median", "p90", "rounds", "disc.");
+  fmt::print("\n{:<17} {:<22} {:>7} {:<7} {:>5} {:>11} {:>11} {:>11} {:>7} {:>5}\n", "case",
+             "contender", "threads", "place", "line", "p10", "median", "p90", "rounds", "disc.");
   for (const auto& each : all.rows) {
-    fmt::print("{:<17} {:<22} {:>7} {:<7} {:>11} {:>11} {:>11} {:>7} {:>5}  {}\n", each.name,
-               each.contender, each.params.threads, each.params.placement, span(each.p10),
+    fmt::print("{:<17} {:<22} {:>7} {:<7} {:>5} {:>11} {:>11} {:>11} {:>7} {:>5}  {}\n",
+               each.name, each.contender, each.params.threads, each.params.placement,
+               each.transfer_ns == 0 ? "" : fmt::format("{:.0f}", each.transfer_ns), span(each.p10),
                span(each.median), span(each.p90), each.rounds, each.discarded, note_on(each));
   }
   fmt::print("\n{:<17} {:<22} {:<22} {:>7} {:<7} {:>22} {:>9}\n", "case", "ours", "peer",

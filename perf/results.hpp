@@ -30,6 +30,7 @@ struct row {
   bool valid = true;   // every number was checked and right
   std::string why;     // where not valid
   std::uint64_t disturbed = 0;  // rounds that count although something disturbed them
+  double transfer_ns = 0;       // of a line between the two CPUs, meanwhile; 0 where there is none
 };
 
 // How many times as fast as the peer we are, round by round.
@@ -65,6 +66,8 @@ struct results {
                           const std::string& peer) const;
   const row* find_row(const std::string& name, unsigned threads,
                       const std::string& contender) const;
+  // Where a case is judged: near, or where most of its rounds ran.
+  std::string placement_of(const std::string& name) const;
 };
 
 void print_rows(const results& all);

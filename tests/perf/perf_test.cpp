@@ -58,7 +58,7 @@ void expect_rows(const json& measured) {
   ASSERT_FALSE(measured["rows"].empty());
   for (const auto& row : measured["rows"]) {
     EXPECT_EQ(keys_of(row), (names{"case", "contender", "params", "unit", "rounds", "discarded",
-                                   "p10", "median", "p90", "valid"}));
+                                   "p10", "median", "p90", "valid", "transfer_ns"}));
     EXPECT_EQ(keys_of(row["params"]),
               (names{"payload", "batch", "threads", "capacity", "placement"}));
     EXPECT_TRUE(row["unit"] == "ns/item" || row["unit"] == "ns") << row;
