@@ -30,6 +30,8 @@ class fan_in {
  public:
   static constexpr std::size_t count = sizeof...(Pollers);
   static_assert(count > 0, "a fan_in has at least one poller");
+  static_assert((std::is_same_v<Pollers, poller<typename Pollers::ring_type>> && ...),
+                "a poller that follows stages sleeps at theirs, and is polled beside a fan_in");
 
   explicit fan_in(Pollers... in) noexcept : in_(std::move(in)...) {}
 

@@ -138,8 +138,16 @@ class running_stage {
   worker_thread thread_;
 };
 
+// Room for every one that may be followed: who runs is not to ask for memory.
 inline void followed_stages::begin(const std::vector<running_stage*>& after) {
+  auto known = after;
+  for (std::size_t i = 0; i != known.size(); ++i) {
+    for (auto* each : known[i]->after) {
+      if (std::find(known.begin(), known.end(), each) == known.end()) known.push_back(each);
+    }
+  }
   all_.clear();
+  all_.reserve(known.size());
   for (auto* each : after) all_.push_back({each, &each->place()});
 }
 
