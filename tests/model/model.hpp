@@ -7,9 +7,11 @@
 // What a pass means: no failure in a model that is stronger than C++20 in known ways (no load
 // buffering, reads at most two stores behind, modification order as executed).
 
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -31,6 +33,53 @@ inline void require(bool holds, const char* what, const char* file = __builtin_F
     rl::ctx().fail_test(what, rl::test_result_user_assert_failed,
                         rl::debug_info("require", file, line));
   }
+}
+
+// A suite behind virtual calls. The checker is templates throughout: so it is compiled once for
+// each number of threads, and not three times over for each suite.
+struct any_suite {
+  virtual ~any_suite() = default;
+  virtual void before() = 0;
+  virtual void thread(unsigned index) = 0;
+  virtual void invariant() = 0;
+  virtual void after() = 0;
+};
+
+template <class Suite>
+struct suite_of final : any_suite {
+  Suite it;
+
+  void before() override { it.before(); }
+  void thread(unsigned index) override { it.thread(index); }
+  void invariant() override { it.invariant(); }
+  void after() override { it.after(); }
+
+  // There is one at a time. In a place of its own: what the checker allocates is part of a run.
+  static any_suite* make() {
+    alignas(suite_of) static std::byte place[sizeof(suite_of)];
+    return std::construct_at(reinterpret_cast<suite_of*>(place));
+  }
+};
+
+template <rl::thread_id_t Threads>
+struct suite_of_threads : rl::test_suite<suite_of_threads<Threads>, Threads> {
+  static inline any_suite* (*make)() = nullptr;
+  any_suite* it = make();
+
+  ~suite_of_threads() { std::destroy_at(it); }
+  void before() { it->before(); }
+  void thread(unsigned index) { it->thread(index); }
+  void invariant() { it->invariant(); }
+  void after() { it->after(); }
+};
+
+template <class Suite>
+bool holds(rl::test_params& params) {
+  static_assert(Suite::params::dynamic_thread_count == 0 &&
+                Suite::params::expected_result == rl::test_result_success);
+  using erased = suite_of_threads<Suite::params::static_thread_count>;
+  erased::make = suite_of<Suite>::make;
+  return rl::simulate<erased>(params);
 }
 
 // How far a model is tried.
@@ -111,7 +160,7 @@ class program {
     params.progress_stream = bound_ != 0 ? &std::cerr : &quiet;
     params.output_stream = &history;
     params.execution_depth_limit = 4000;
-    const bool sound = rl::simulate<Suite>(params);
+    const bool sound = holds<Suite>(params);
     const auto tried = runs != 0 ? runs : params.stop_iteration;
     std::cout << name << ": " << (sound ? "sound in " : "FAILED within ") << tried << " runs ("
               << how << ")" << std::endl;
