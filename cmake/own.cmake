@@ -5,6 +5,17 @@
 set(SEQUENCER_SANITIZE "" CACHE STRING "address;undefined or thread; empty for none")
 option(SEQUENCER_NOEXCEPT "Build our own targets with -fno-exceptions -fno-rtti" OFF)
 
+option(SEQUENCER_UNITY "Compile the files of our larger targets as one, which is quicker" OFF)
+
+# For a target of several files that have most of what they include in common: one file for the
+# compiler, where that was asked for. Other builds keep them apart, so that each file includes what
+# it uses.
+function(sequencer_unite target)
+  if(SEQUENCER_UNITY)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
+  endif()
+endfunction()
+
 # Sets the house's language rules on one of our own targets.
 function(sequencer_own target)
   set_target_properties(${target} PROPERTIES CXX_EXTENSIONS OFF)
