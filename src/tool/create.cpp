@@ -90,7 +90,7 @@ exit_code create(const create_arguments& asked) {
   return finish();
 }
 
-constexpr const char* footer = R"(A sequence is strict (dense, ordered across threads) unless
+constexpr const char* create_footer = R"(A sequence is strict (dense, ordered across threads) unless
 --block is given: then it is handed out in blocks, one a thread, unique but not ordered
 across threads.
 
@@ -107,7 +107,7 @@ Exits with 4 when the sequence exists already.)";
 void add_create(CLI::App& to, action& chosen) {
   auto asked = std::make_shared<create_arguments>();
   auto* verb = to.add_subcommand("create", "make a sequence, and its file if there is none");
-  verb->footer(footer);
+  verb->footer(create_footer);
   add_writable_place(*verb, asked->at);
   verb->add_option("NAME", asked->name, "the sequence: 1 to 255 bytes")
       ->type_name("")

@@ -142,7 +142,7 @@ exit_code next(const next_arguments& asked) {
   return exit_code::interrupted;
 }
 
-constexpr const char* footer = R"(Opens the file, takes the numbers, prints them one a line,
+constexpr const char* next_footer = R"(Opens the file, takes the numbers, prints them one a line,
 and closes it in order: the next call continues right behind. --block takes all of them
 from a strict sequence as one consecutive range, or none; a sequence that is handed out in
 blocks needs it.
@@ -160,7 +160,7 @@ Examples:
 void add_next(CLI::App& to, action& chosen) {
   auto asked = std::make_shared<next_arguments>();
   auto* verb = to.add_subcommand("next", "take numbers and print them, one a line");
-  verb->footer(footer);
+  verb->footer(next_footer);
   add_writable_place(*verb, asked->at);
   verb->add_option("NAME", asked->name, "the sequence")->type_name("")->required();
   verb->add_option("-n,--count", asked->count, "how many numbers (default: 1)")

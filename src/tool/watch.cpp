@@ -233,7 +233,7 @@ exit_code watch(const watch_arguments& asked) {
   }
 }
 
-constexpr const char* footer = R"(Reads beside the process that owns the file and never
+constexpr const char* watch_footer = R"(Reads beside the process that owns the file and never
 disturbs it. On a terminal the picture is redrawn where it stands; elsewhere a line comes
 out for each sequence and look, with plain integers and nanoseconds. Ends at ^C, or after
 --count looks.
@@ -255,7 +255,7 @@ Examples:
 void add_watch(CLI::App& to, action& chosen) {
   auto asked = std::make_shared<watch_arguments>();
   auto* verb = to.add_subcommand("watch", "show a file at work: rates, distance to the mark, lag");
-  verb->footer(footer);
+  verb->footer(watch_footer);
   add_place(*verb, asked->at);
   verb->add_option("NAME", asked->names, "only these sequences (default: all)")
       ->type_name("");
