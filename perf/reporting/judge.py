@@ -1,0 +1,212 @@
+# Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+"""What changed between two runs beyond the noise, and which targets a run falls short of."""
+
+from fnmatch import fnmatchcase
+
+from . import figures
+from .results import LEAST_ROUNDS, Refused, is_ours, read_json
+
+MARGIN = 0.05
+
+
+# ---- compare
+
+
+class Change:
+    def __init__(self, old, new, margin):
+        self.old, self.new = old, new
+        moved = new.median / old.median if old.median else float("inf")
+        apart = new.high < old.low or old.high < new.low
+        judged = not (old.few or new.few)
+        self.undecided = apart and not judged
+        self.worse = judged and apart and moved < 1 - margin
+        self.better = judged and apart and moved > 1 + margin
+        self.moved = moved - 1
+
+
+class Comparison:
+    def __init__(self, old, new, margin=MARGIN):
+        before, after = _by_key(old), _by_key(new)
+        self.changes = [Change(before[key], after[key], margin) for key in after if key in before]
+        self.new = [after[key] for key in after if key not in before]
+        gone = [before[key] for key in before if key not in after]
+        self.void = [each for each in gone if _became_void(each, new)]
+        self.missing = [each for each in gone if each not in self.void]
+        self.worse = [each for each in self.changes if each.worse]
+        self.better = [each for each in self.changes if each.better]
+        self.few = [each for each in self.changes if each.undecided]
+
+    @property
+    def regressed(self):
+        return bool(self.worse or self.void)
+
+
+def _by_key(results):
+    found = {}
+    for each in results.ratios:
+        if each.key in found:
+            raise Refused(f"{results.path}: has two ratios of {_name(each)}: which one counts "
+                          "cannot be told; measure again")
+        found[each.key] = each
+    return found
+
+
+def _became_void(ratio, new):
+    row = new.row(ratio.case, ratio.params, ratio.ours)
+    return row is not None and not row.valid and is_ours(ratio.ours)
+
+
+def _name(of):
+    return f"{of.case}, {of.ours} to {of.peer}, {figures.params(of)}"
+
+
+def _table(head, lines):
+    widths = [max(len(line[i]) for line in [head, *lines]) for i in range(len(head))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
+            for line in [head, *lines]]
+
+
+def _list(title, ratios):
+    return [f"{title}:", *(f"  {_name(each)}" for each in ratios)] if ratios else []
+
+
+def describe(old, new, found, margin=MARGIN):
+    """The comparison as lines of text."""
+    said = []
+    if any(old.host.get(each) != new.host.get(each) for each in ("cpu", "cpus")):
+        said.append(f"The two were measured on different machines: {machine(old.host)}; "
+                    f"{machine(new.host)}.")
+    moved = sorted(found.worse + found.better, key=lambda each: each.moved)
+    if moved:
+        said += _table(
+            ("case", "ours", "peer", "params", "then", "now", "change", ""),
+            [(each.new.case, each.new.ours, each.new.peer, figures.params(each.new),
+              figures.interval(each.old), figures.interval(each.new), f"{each.moved:+.1%}",
+              "WORSE" if each.worse else "better") for each in moved])
+    said += _list("Void now", found.void)
+    said += _list("Only in the old file", found.missing)
+    said += _list("Only in the new file", found.new)
+    said += _list(f"Moved, but of fewer than {LEAST_ROUNDS} rounds, which is too few to judge",
+                  [each.new for each in found.few])
+    said.append(
+        f"{len(found.changes)} ratios compared: {len(found.worse)} worse, {len(found.better)} "
+        f"better, the others within the noise (intervals that overlap, or less than "
+        f"{margin:.0%}). {len(found.void)} void now, {len(found.missing)} missing, "
+        f"{len(found.new)} new.")
+    return said
+
+
+def machine(host):
+    return f"{host.get('cpu', 'an unknown processor')}, {host.get('cpus', '?')} CPUs"
+
+
+# ---- gate
+
+
+class Target:
+    FIELDS = {"what": str, "case": str, "params": dict, "ours": str, "peer": (str, list),
+              "except": list, "least": (int, float), "by": str, "or_as": str, "crowded": bool,
+              "where_installed": bool}
+
+    def __init__(self, path, where, given):
+        if not isinstance(given, dict):
+            raise Refused(f"{path}: {where} is no object: each target is one")
+        for name, value in given.items():
+            kind = self.FIELDS.get(name)
+            if kind is None:
+                raise Refused(f"{path}: {where} has the field {name!r}, which no target has: "
+                              f"there are {', '.join(self.FIELDS)}")
+            if not isinstance(value, kind) or (kind == (int, float) and isinstance(value, bool)):
+                raise Refused(f"{path}: {where}.{name} is {value!r}: see perf/METHOD.md, "
+                              "\"Targets\"")
+        for name in ("case", "ours", "peer", "least"):
+            if name not in given:
+                raise Refused(f"{path}: {where} has no {name!r}, which every target needs")
+        self.case, self.ours, self.least = given["case"], given["ours"], given["least"]
+        self.peers = given["peer"] if isinstance(given["peer"], list) else [given["peer"]]
+        self.excepted = given.get("except", [])
+        self.params = given.get("params", {})
+        self.by = given.get("by", "median")
+        if self.by not in ("median", "high"):
+            raise Refused(f"{path}: {where}.by is {self.by!r}: there are median and high")
+        self.or_as = given.get("or_as")
+        self.crowded = given.get("crowded")
+        self.where_installed = given.get("where_installed", False)
+        self.what = given.get("what") or f"{self.case}, {self.ours} to {', '.join(self.peers)}"
+
+    def _peer_counts(self, peer):
+        if any(fnmatchcase(peer, each) for each in self.excepted):
+            return False
+        return "fastest" in self.peers or any(fnmatchcase(peer, each) for each in self.peers)
+
+    def _params_fit(self, of, cpus):
+        there = dict(of.params)
+        fits = all(there.get(name) == value for name, value in self.params.items())
+        return fits and (self.crowded is None or self.crowded == (of.threads > cpus))
+
+    def ratios(self, results):
+        return [each for each in results.ratios
+                if each.case == self.case and each.ours == self.ours
+                and self._peer_counts(each.peer)
+                and self._params_fit(each, results.host.get("cpus", 0))]
+
+    def applies(self, results):
+        """Whether it asks anything of this run: not of a shape that is not crowded here, nor of
+        a peer that is not installed."""
+        rows = [each for each in results.rows if each.case == self.case]
+        cpus = results.host.get("cpus", 0)
+        if self.crowded is not None and rows and not any(self._params_fit(x, cpus) for x in rows):
+            return False
+        there = [x for x in rows if not is_ours(x.contender) and self._peer_counts(x.contender)]
+        return not (self.where_installed and rows and not there)
+
+    def asked(self, results, ratio):
+        """What is asked for: `least`, or what the contender `or_as` reaches, where that is less."""
+        if self.or_as is None:
+            return self.least
+        for each in results.ratios:
+            if each.key == (ratio.case, ratio.params, self.or_as, ratio.peer):
+                return min(self.least, 0.98 * each.low)
+        return self.least
+
+
+class Judged:
+    def __init__(self, target, results):
+        self.target, self.ratio, self.asked = target, None, target.least
+        found = target.ratios(results)
+        if found:
+            self.ratio = min(found, key=lambda each: each.median)
+            self.asked = target.asked(results, self.ratio)
+        self.met = self.ratio is not None and getattr(self.ratio, target.by) >= self.asked
+
+    def line(self):
+        here = "not measured, or void"
+        if self.ratio is not None:
+            here = f"{figures.interval(self.ratio)} to {self.ratio.peer}"
+        least = f"{figures.short(self.asked)}" + (" in reach" if self.target.by == "high" else "")
+        return (self.target.what, least, here, "pass" if self.met else "SHORT")
+
+
+def load_targets(path):
+    given = read_json(path)
+    if not isinstance(given, dict) or given.get("version") != 1:
+        raise Refused(f"{path}: is not a file of targets of version 1, as perf/targets.json is")
+    if not isinstance(given.get("targets"), list):
+        raise Refused(f"{path}: has no list \"targets\"")
+    return [Target(path, f"targets[{i}]", each) for i, each in enumerate(given["targets"])]
+
+
+def judge(targets, results, measured_only=False):
+    """The targets that apply, judged; and how many were left out."""
+    cases = {each.case for each in results.rows}
+    chosen = [each for each in targets if not measured_only or each.case in cases]
+    judged = [Judged(each, results) for each in chosen if each.applies(results)]
+    return judged, len(targets) - len(judged)
+
+
+def describe_targets(judged, left_out):
+    short = [each for each in judged if not each.met]
+    said = _table(("target", "at least", "here", ""), [each.line() for each in judged])
+    said.append(f"{len(judged) - len(short)} targets met, {len(short)} short"
+                + (f", {left_out} not asked of this run" if left_out else "") + ".")
+    return said

@@ -1,0 +1,236 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+//
+// Hands the plots of a report to Chart.js. What a plot shows is decided in plots.py.
+"use strict";
+
+// A test reads these off the document: a report that cannot draw says so.
+const page = document.documentElement;
+page.dataset.errors = "";
+function note(what) {
+  page.dataset.errors += what + "\n";
+}
+addEventListener("error", (event) => note(event.message));
+document.addEventListener("securitypolicyviolation", (event) =>
+  note("refused by policy: " + event.violatedDirective + " " + event.blockedURI));
+
+const plots = JSON.parse(document.getElementById("plots").textContent);
+const charts = [];
+
+function colour(name) {
+  return getComputedStyle(page).getPropertyValue("--" + name).trim();
+}
+
+function figure(value) {
+  if (value === 0) return "0";
+  const digits = Math.max(0, 2 - Math.floor(Math.log10(Math.abs(value)) + 1e-9));
+  return String(Number(value.toFixed(Math.min(digits, 8))));
+}
+
+function written(value, unit) {
+  if (unit !== "ns") return figure(value) + (unit ? " " + unit : "");
+  for (const [least, name] of [[1e9, "s"], [1e6, "ms"], [1e3, "us"]]) {
+    if (value >= least * 0.9995) return figure(value / least) + " " + name;
+  }
+  return figure(value) + " ns";
+}
+
+// Few round numbers within a logarithmic axis: 1, 2 and 5 where there is room, powers of ten else.
+function roundNumbers(min, max) {
+  const decades = Math.log10(max / min);
+  const steps = decades > 2.2 ? [1] : decades > 1.1 ? [1, 3] : [1, 1.5, 2, 3, 5, 7];
+  const stride = decades > 6 ? 2 : 1;
+  const found = [];
+  for (let power = Math.floor(Math.log10(min)); power <= Math.log10(max); ++power) {
+    if (power % stride) continue;
+    for (const step of steps) {
+      const value = step * 10 ** power;
+      if (value >= min * 0.9999 && value <= max * 1.0001) found.push({ value });
+    }
+  }
+  return found;
+}
+
+function logarithmic(axis, unit, more) {
+  return {
+    type: "logarithmic", min: axis.min, max: axis.max,
+    afterBuildTicks: (scale) => { scale.ticks = roundNumbers(axis.min, axis.max); },
+    grid: { color: colour("grid"), borderColor: colour("grid") },
+    ticks: { color: colour("quiet"), maxRotation: 0, callback: (value) => written(value, unit) },
+    title: { display: Boolean(axis.title), text: axis.title, color: colour("quiet") },
+    ...more,
+  };
+}
+
+// A label for each row, to the left, and what it comes to, to the right.
+function rowAxis(rows, side, text, style) {
+  return {
+    type: "linear", position: side, reverse: true, min: -0.6, max: rows.length - 0.4,
+    afterBuildTicks: (scale) => { scale.ticks = rows.map((_, i) => ({ value: i })); },
+    grid: { display: false, drawBorder: false },
+    ticks: { autoSkip: false, padding: 4, callback: (value) => text(rows[value]),
+             color: (at) => colour(style(rows[at.index] || {}).colour),
+             font: (at) => ({ weight: style(rows[at.index] || {}).bold ? "bold" : "normal" }) },
+  };
+}
+
+const verdictColour = { faster: "ours", even: "quiet", slower: "loss" };
+const verdictShape = { faster: "circle", even: "rect", slower: "triangle" };
+
+function forest(spec) {
+  const one = { label: "", data: [{ x: 1, y: -0.6 }, { x: 1, y: spec.rows.length - 0.4 }],
+                showLine: true, pointRadius: 0, borderColor: colour("text"), borderWidth: 1,
+                borderDash: [4, 3], hitRadius: 0, order: 3 };
+  const ranges = spec.rows.map((row, i) => (
+    { label: "", data: [{ x: row.low, y: i }, { x: row.high, y: i }], showLine: true,
+      pointRadius: 0, hitRadius: 0, borderWidth: 3, order: 2,
+      borderColor: colour(verdictColour[row.verdict]) }));
+  const medians = {
+    label: "ratios", counted: true, order: 1, pointRadius: 5, pointHoverRadius: 7,
+    data: spec.rows.map((row, i) => ({ x: row.median, y: i })),
+    pointStyle: spec.rows.map((row) => verdictShape[row.verdict]),
+    pointBorderColor: spec.rows.map((row) => colour(verdictColour[row.verdict])),
+    pointBackgroundColor: spec.rows.map(
+      (row) => colour(row.few ? "paper" : verdictColour[row.verdict])),
+    pointBorderWidth: 2,
+  };
+  const style = (row) => ({ colour: row.verdict === "slower" ? "loss" : "text" });
+  return {
+    type: "scatter", data: { datasets: [medians, ...ranges, one] },
+    options: {
+      scales: {
+        x: logarithmic({ ...spec, title: "times as fast" }, ""),
+        y: rowAxis(spec.rows, "left", (row) => row.label, style),
+        figures: rowAxis(spec.rows, "right", (row) => row.text, style),
+      },
+      plugins: { tooltip: { callbacks: { label: (at) => {
+        const row = spec.rows[at.dataIndex];
+        return row.label + ": " + row.says + (row.few ? ", of few rounds" : "");
+      } } } },
+    },
+  };
+}
+
+function bars(spec) {
+  const shade = (row) => colour(row.kind);
+  const values = {
+    label: "medians", counted: true, order: 2, grouped: false, maxBarThickness: 18,
+    data: spec.rows.map((row) => row.value), backgroundColor: spec.rows.map(shade),
+  };
+  const spread = {
+    label: "", order: 1, grouped: false, barThickness: 3, backgroundColor: colour("text"),
+    data: spec.rows.map((row) => [row.low, row.high]),
+  };
+  const names = (side, text) => ({
+    type: "category", position: side, offset: true, labels: spec.rows.map(text),
+    grid: { display: false, drawBorder: false },
+    ticks: { autoSkip: false, color: colour("text"), font: (at) => (
+      { weight: (spec.rows[at.index] || {}).kind === "ours" ? "bold" : "normal" }) },
+  });
+  const title = spec.unit === "ns" ? "less is better" : "";
+  return {
+    type: "bar",
+    data: { labels: spec.rows.map((row) => row.label), datasets: [values, spread] },
+    options: {
+      indexAxis: "y",
+      scales: { x: logarithmic({ ...spec, title }, spec.unit),
+                y: names("left", (row) => row.label),
+                figures: names("right", (row) => row.text) },
+      plugins: { tooltip: { callbacks: { label: (at) => {
+        const row = spec.rows[at.dataIndex];
+        return row.text + " (p10 to p90: " + written(row.low, spec.unit) + " to " +
+          written(row.high, spec.unit) + ")";
+      } } } },
+    },
+  };
+}
+
+// The points of a series: joined, or aside and hollow; and their ranges.
+function seriesOf(each, spec) {
+  const shade = colour(each.colour);
+  const width = each.ours ? 3 : 1.5;
+  const look = { borderColor: shade, pointBorderColor: shade, pointStyle: each.shape,
+                 pointRadius: each.ours ? 6 : 5, pointBorderWidth: each.ours ? 2 : 1.5 };
+  const order = each.ours ? 1 : 2;
+  const base = each.colour === "floor";
+  const made = [];
+  const at = ([x, y]) => ({ x, y });
+  made.push({ ...look, label: each.name, counted: true, data: each.points.map(at), order,
+              showLine: true, borderWidth: width, pointBackgroundColor: shade,
+              borderDash: base ? [2, 3] : each.name.includes(":") ? [7, 4] : [],
+              fill: base && spec.shadeFloor ? "start" : false,
+              backgroundColor: colour("shade") });
+  made.push({ ...look, label: each.name, counted: true, data: each.aside.map(at), order,
+              pointBackgroundColor: colour("paper"), showLine: false });
+  for (const [x, , low, high] of each.points.concat(each.aside)) {
+    made.push({ label: "", data: [{ x, y: low }, { x, y: high }], showLine: true, pointRadius: 0,
+                hitRadius: 0, borderColor: shade, borderWidth: 1, order: 3 });
+  }
+  return made;
+}
+
+function xy(spec) {
+  const ticks = {
+    afterBuildTicks: (scale) => { scale.ticks = spec.x.ticks.map(([value]) => ({ value })); },
+    ticks: { color: colour("quiet"), maxRotation: 0, autoSkip: true,
+             callback: (value) => (spec.x.ticks.find(([x]) => x === value) || [0, ""])[1] },
+  };
+  const x = logarithmic(spec.x, "", ticks);
+  if (!spec.x.log) x.type = "linear";
+  return {
+    type: "scatter",
+    data: { datasets: spec.series.flatMap((each) => seriesOf(each, spec)) },
+    options: {
+      scales: { x, y: logarithmic(spec.y, spec.unit) },
+      plugins: { tooltip: { callbacks: { label: (at) =>
+        at.dataset.label + ": " + written(at.parsed.y, spec.unit) } } },
+    },
+  };
+}
+
+// How many of the marks that count lie where they can be seen.
+const seen = {
+  id: "seen",
+  afterDraw(chart) {
+    const area = chart.chartArea;
+    let count = 0;
+    chart.data.datasets.forEach((dataset, i) => {
+      if (!dataset.counted) return;
+      for (const mark of chart.getDatasetMeta(i).data) {
+        const inside = mark.x >= area.left - 1 && mark.x <= area.right + 1 &&
+          mark.y >= area.top - 1 && mark.y <= area.bottom + 1;
+        if (inside && !mark.skip) ++count;
+      }
+    });
+    chart.canvas.dataset.drawn = count;
+  },
+};
+
+function common(made) {
+  const tooltip = { filter: (item) => item.dataset.label !== "", ...made.options.plugins.tooltip };
+  tooltip.callbacks.title = () => "";
+  Object.assign(made.options, {
+    animation: false, responsive: true, maintainAspectRatio: false,
+    layout: { padding: { right: 6, top: 4 } },
+    plugins: { ...made.options.plugins, legend: { display: false }, tooltip },
+  });
+  made.plugins = [seen];
+  return made;
+}
+
+function draw() {
+  for (const chart of charts.splice(0)) chart.destroy();
+  Chart.defaults.font.family = getComputedStyle(document.body).fontFamily;
+  Chart.defaults.font.size = 12;
+  Chart.defaults.color = colour("text");
+  for (const [name, plot] of Object.entries(plots)) {
+    const canvas = document.getElementById(name);
+    try {
+      charts.push(new Chart(canvas, common({ forest, bars, xy }[plot.kind](plot.spec))));
+    } catch (why) {
+      note(name + ": " + why);
+    }
+  }
+}
+
+draw();
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
