@@ -30,6 +30,14 @@ def count(value):
     return f"{value:,}" if isinstance(value, int) else str(value)
 
 
+def _capacity(case, value):
+    if case.startswith("counter_"):
+        return f"blocks of {count(value)}"
+    if case.startswith("recovery"):
+        return f"{count(value)} sequence" + ("" if value == 1 else "s")
+    return f"{count(value)} slots"
+
+
 def params(of, leave_out=()):
     """The parameters that say something, in words."""
     said = []
@@ -47,7 +55,7 @@ def params(of, leave_out=()):
         elif name not in ("batch", "capacity"):
             said.append(f"{name} {value}")
         elif name == "capacity" and value:
-            said.append(f"capacity {count(value)}")
+            said.append(_capacity(of.case, value))
     return ", ".join(said)
 
 

@@ -53,6 +53,12 @@ def title(case):
     return case
 
 
+def rank(case):
+    """Where its title stands above; unknown cases come last."""
+    return next((i for i, (pattern, _) in enumerate(TITLES) if re.fullmatch(pattern, case)),
+                len(TITLES))
+
+
 def group(case):
     return next(name for name, pattern in GROUPS if re.fullmatch(pattern, case))
 

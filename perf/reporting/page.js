@@ -10,6 +10,11 @@ function note(what) {
   page.dataset.errors += what + "\n";
 }
 addEventListener("error", (event) => note(event.message));
+const complain = console.error;
+console.error = (...what) => {  // what Chart.js cannot draw it says there
+  note(what.join(" "));
+  complain.apply(console, what);
+};
 document.addEventListener("securitypolicyviolation", (event) =>
   note("refused by policy: " + event.violatedDirective + " " + event.blockedURI));
 
@@ -26,12 +31,16 @@ function figure(value) {
   return String(Number(value.toFixed(Math.min(digits, 8))));
 }
 
+const larger = {
+  ns: [[1e9, "s"], [1e6, "ms"], [1e3, "us"], [0, "ns"]],
+  "/s": [[1e9, "G/s"], [1e6, "M/s"], [1e3, "k/s"], [0, "/s"]],
+};
+
 function written(value, unit) {
-  if (unit !== "ns") return figure(value) + (unit ? " " + unit : "");
-  for (const [least, name] of [[1e9, "s"], [1e6, "ms"], [1e3, "us"]]) {
-    if (value >= least * 0.9995) return figure(value / least) + " " + name;
+  for (const [least, name] of larger[unit] || []) {
+    if (value >= least * 0.9995) return figure(value / (least || 1)) + " " + name;
   }
-  return figure(value) + " ns";
+  return figure(value) + (unit ? " " + unit : "");
 }
 
 // Few round numbers within a logarithmic axis: 1, 2 and 5 where there is room, powers of ten else.
@@ -61,13 +70,30 @@ function logarithmic(axis, unit, more) {
   };
 }
 
+// Plots of one group have labels of one width, so that their scales lie above each other.
+function widthOf(group, side) {
+  const pen = document.createElement("canvas").getContext("2d");
+  pen.font = "bold " + Chart.defaults.font.size + "px " + Chart.defaults.font.family;
+  let widest = 0;
+  for (const { spec } of Object.values(plots)) {
+    if (spec.group !== group) continue;
+    for (const row of spec.rows) {
+      for (const line of [row[side]].flat()) widest = Math.max(widest, pen.measureText(line).width);
+    }
+  }
+  return Math.ceil(widest) + 14;
+}
+
 // A label for each row, to the left, and what it comes to, to the right.
-function rowAxis(rows, side, text, style) {
+function rowAxis(spec, side, text, style) {
+  const rows = spec.rows;
+  const width = widthOf(spec.group, text);
   return {
     type: "linear", position: side, reverse: true, min: -0.6, max: rows.length - 0.4,
     afterBuildTicks: (scale) => { scale.ticks = rows.map((_, i) => ({ value: i })); },
+    afterFit: (scale) => { scale.width = width; },
     grid: { display: false, drawBorder: false },
-    ticks: { autoSkip: false, padding: 4, callback: (value) => text(rows[value]),
+    ticks: { autoSkip: false, padding: 4, callback: (value) => rows[value][text],
              color: (at) => colour(style(rows[at.index] || {}).colour),
              font: (at) => ({ weight: style(rows[at.index] || {}).bold ? "bold" : "normal" }) },
   };
@@ -80,31 +106,35 @@ function forest(spec) {
   const one = { label: "", data: [{ x: 1, y: -0.6 }, { x: 1, y: spec.rows.length - 0.4 }],
                 showLine: true, pointRadius: 0, borderColor: colour("text"), borderWidth: 1,
                 borderDash: [4, 3], hitRadius: 0, order: 3 };
-  const ranges = spec.rows.map((row, i) => (
-    { label: "", data: [{ x: row.low, y: i }, { x: row.high, y: i }], showLine: true,
+  // A row without a verdict is a heading.
+  const shown = spec.rows.flatMap((row, i) => row.verdict ? [{ ...row, y: i }] : []);
+  const ranges = shown.map((row) => (
+    { label: "", data: [{ x: row.low, y: row.y }, { x: row.high, y: row.y }], showLine: true,
       pointRadius: 0, hitRadius: 0, borderWidth: 3, order: 2,
       borderColor: colour(verdictColour[row.verdict]) }));
   const medians = {
     label: "ratios", counted: true, order: 1, pointRadius: 5, pointHoverRadius: 7,
-    data: spec.rows.map((row, i) => ({ x: row.median, y: i })),
-    pointStyle: spec.rows.map((row) => verdictShape[row.verdict]),
-    pointBorderColor: spec.rows.map((row) => colour(verdictColour[row.verdict])),
-    pointBackgroundColor: spec.rows.map(
+    data: shown.map((row) => ({ x: row.median, y: row.y })),
+    pointStyle: shown.map((row) => verdictShape[row.verdict]),
+    pointBorderColor: shown.map((row) => colour(verdictColour[row.verdict])),
+    pointBackgroundColor: shown.map(
       (row) => colour(row.few ? "paper" : verdictColour[row.verdict])),
     pointBorderWidth: 2,
   };
-  const style = (row) => ({ colour: row.verdict === "slower" ? "loss" : "text" });
+  const style = (row) => ({
+    colour: row.verdict === "slower" ? "loss" : row.verdict ? "text" : "quiet",
+  });
   return {
     type: "scatter", data: { datasets: [medians, ...ranges, one] },
     options: {
       scales: {
         x: logarithmic({ ...spec, title: "times as fast" }, ""),
-        y: rowAxis(spec.rows, "left", (row) => row.label, style),
-        figures: rowAxis(spec.rows, "right", (row) => row.text, style),
+        y: rowAxis(spec, "left", "label", style),
+        figures: rowAxis(spec, "right", "text", style),
       },
       plugins: { tooltip: { callbacks: { label: (at) => {
-        const row = spec.rows[at.dataIndex];
-        return row.label + ": " + row.says + (row.few ? ", of few rounds" : "");
+        const row = shown[at.dataIndex];
+        return [row.label].flat().join(" ") + ": " + row.says + (row.few ? ", of few rounds" : "");
       } } } },
     },
   };
@@ -121,7 +151,8 @@ function bars(spec) {
     data: spec.rows.map((row) => [row.low, row.high]),
   };
   const names = (side, text) => ({
-    type: "category", position: side, offset: true, labels: spec.rows.map(text),
+    type: "category", position: side, offset: true, labels: spec.rows.map((row) => row[text]),
+    afterFit: (scale) => { scale.width = widthOf(spec.group, text); },
     grid: { display: false, drawBorder: false },
     ticks: { autoSkip: false, color: colour("text"), font: (at) => (
       { weight: (spec.rows[at.index] || {}).kind === "ours" ? "bold" : "normal" }) },
@@ -133,8 +164,8 @@ function bars(spec) {
     options: {
       indexAxis: "y",
       scales: { x: logarithmic({ ...spec, title }, spec.unit),
-                y: names("left", (row) => row.label),
-                figures: names("right", (row) => row.text) },
+                y: names("left", "label"),
+                figures: names("right", "text") },
       plugins: { tooltip: { callbacks: { label: (at) => {
         const row = spec.rows[at.dataIndex];
         return row.text + " (p10 to p90: " + written(row.low, spec.unit) + " to " +
@@ -150,7 +181,7 @@ function seriesOf(each, spec) {
   const width = each.ours ? 3 : 1.5;
   const look = { borderColor: shade, pointBorderColor: shade, pointStyle: each.shape,
                  pointRadius: each.ours ? 6 : 5, pointBorderWidth: each.ours ? 2 : 1.5 };
-  const order = each.ours ? 1 : 2;
+  const order = each.ours ? 2 : 1;  // ours are larger: what lies over them leaves them seen
   const base = each.colour === "floor";
   const made = [];
   const at = ([x, y]) => ({ x, y });

@@ -4,6 +4,7 @@
 import math
 
 from . import figures
+from .names import batch_family
 from .parts import Plot
 from .results import is_ours
 
@@ -14,14 +15,21 @@ SHAPES = ("triangle", "rect", "rectRot", "cross", "crossRot", "star", "circle")
 class Styles:
     """One colour and shape for each contender, in every plot of a report."""
 
-    def __init__(self, contenders, floors):
-        ours = sorted(each for each in contenders if is_ours(each))
-        peers = sorted(each for each in contenders if not is_ours(each) and not floors.is_floor(each))
-        self._of = {each: ("floor", "circle") for each in contenders}
+    def __init__(self, rows, floors):
+        beside = {}  # contender -> those that share a plot with it
+        for family in {batch_family(row.case) for row in rows}:
+            here = {row.contender for row in rows if batch_family(row.case) == family}
+            for each in here:
+                beside.setdefault(each, set()).update(here)
+        self._of = {each: ("floor", "circle") for each in beside}
+        ours = sorted(each for each in beside if is_ours(each))
         for i, each in enumerate(ours):
-            self._of[each] = ("ours", ("circle", *SHAPES)[i % 7])
+            self._of[each] = ("ours", ("circle", *SHAPES)[i % len(SHAPES)])
+        peers = sorted(each for each in beside if not is_ours(each) and not floors.is_floor(each))
         for i, each in enumerate(peers):
-            self._of[each] = (f"peer{i % COLOURS}", SHAPES[i % len(SHAPES)])
+            taken = {self._of[other][0] for other in beside[each]}
+            free = [x for x in range(COLOURS) if f"peer{x}" not in taken]
+            self._of[each] = (f"peer{free[0] if free else i % COLOURS}", SHAPES[i % len(SHAPES)])
 
     def of(self, contender):
         return self._of[contender]
@@ -38,18 +46,24 @@ def ratio_axis(ratios):
     return min(low, 0.75), max(high, 1.33)
 
 
-def forest(name, labelled, axis):
-    """Ratios with their intervals; `labelled` are pairs of a label and a ratio."""
-    rows = [{"label": label, "median": each.median, "low": each.low, "high": each.high,
-             "verdict": each.verdict, "few": each.few, "text": figures.times(each.median),
-             "says": figures.interval(each)} for label, each in labelled if each.low > 0]
-    if not rows:
+def forest(name, group, labelled, axis):
+    """Ratios with their intervals: pairs of a label and a ratio, or None under a heading."""
+    rows = []
+    for label, each in labelled:
+        if each is None:
+            rows.append({"label": label, "text": ""})
+        elif each.low > 0:
+            rows.append({"label": label, "median": each.median, "low": each.low,
+                         "high": each.high, "verdict": each.verdict, "few": each.few,
+                         "text": figures.times(each.median), "says": figures.interval(each)})
+    points = sum("verdict" in each for each in rows)
+    if not points:
         return None
-    return Plot(name, "forest", {"rows": rows, "min": axis[0], "max": axis[1]}, len(rows),
-                70 + 26 * len(rows))
+    spec = {"rows": rows, "group": group, "min": axis[0], "max": axis[1]}
+    return Plot(name, "forest", spec, points, 70 + 25 * len(rows))
 
 
-def bars(name, labelled, unit, axis=None):
+def bars(name, group, labelled, unit, axis=None):
     """Bars on a logarithmic scale; `labelled` are (label, value, low, high, kind)."""
     shown = [each for each in labelled if each[1] > 0]
     if not shown:
@@ -59,8 +73,8 @@ def bars(name, labelled, unit, axis=None):
     written = figures.span if unit == "ns" else figures.bytes_of
     rows = [{"label": label, "value": value, "low": below, "high": above, "kind": kind,
              "text": written(value)} for label, value, below, above, kind in shown]
-    return Plot(name, "bars", {"rows": rows, "min": low, "max": high, "unit": unit}, len(rows),
-                70 + 28 * len(rows))
+    spec = {"rows": rows, "group": group, "min": low, "max": high, "unit": unit}
+    return Plot(name, "bars", spec, len(rows), 70 + 28 * len(rows))
 
 
 class Lines:

@@ -2,6 +2,7 @@
 """Decides what a report says; a section for which nothing was measured is left out and named."""
 
 import math
+import re
 from collections import defaultdict
 from fnmatch import fnmatchcase
 
@@ -10,7 +11,8 @@ from .parts import Block, Section, Table
 from .plots import Lines, Styles, bars, forest, ratio_axis
 from .results import Refused, is_ours, read_json
 
-PLACES = ("near", "one", "any", "far", "sibling")
+PLACES = {"near": "cores near each other", "one": "pinned to a core", "any": "not pinned",
+          "far": "cores far apart", "sibling": "two threads of a core"}
 NOT_BUILT = ("the core-to-core map", "rows per CPU", "the check of how well this host is set up")
 
 
@@ -52,7 +54,7 @@ class Report:
         self.ratios = [each for run in runs for each in run.ratios if is_ours(each.ours)]
         self.others = [each for run in runs for each in run.ratios if not is_ours(each.ours)]
         self.valid = [row for row in self.rows if row.valid]
-        self.styles = Styles({row.contender for row in self.rows}, reasons)
+        self.styles = Styles(self.rows, reasons)
         self.usual = self._usual_places()
         self.sections, self.absent = [], []
         for title, make in (
@@ -95,18 +97,17 @@ class Report:
                   and not names.percentile(each.case)]
         by_shape = defaultdict(list)
         for each in rivals:
-            by_shape[(names.GROUPS.index(_group(each)), _shape(each))].append(each)
+            by_shape[_shape(each)].append(each)
         worst = []
-        for (_, shape), there in sorted(by_shape.items(), key=lambda item: (item[0][0],
-                                                                             str(item[0][1]))):
+        for shape, there in sorted(by_shape.items(), key=lambda item: _by_case(item[0])):
             main = "sequencer" if any(x.ours == "sequencer" for x in there) else there[0].ours
             worst.append(min((x for x in there if x.ours == main), key=lambda x: x.median))
         blocks = []
         if worst:
             axis = ratio_axis(worst)
             labelled = [([_where(each), "to " + each.peer], each) for each in worst]
-            plot = forest("glance", labelled, axis)
-            plot.height = 70 + 40 * plot.points
+            plot = forest(_name("glance"), "glance", labelled, axis)
+            plot.height = 70 + 38 * plot.points
             blocks.append(Block(
                 "Us beside the fastest peer of each case", "", "", plot,
                 _ratio_table(worst)))
@@ -121,10 +122,10 @@ class Report:
     def tiles(self):
         rivals = [each for each in self.ratios if self.is_usual(each) and self.is_rival(each)]
         void = sum(not row.valid for row in self.rows)
-        made = [("ours", sum(x.verdict == "faster" for x in rivals), "ratios to peers above 1"),
-                ("", sum(x.verdict == "even" for x in rivals), "with 1 inside the interval"),
-                ("loss", sum(x.verdict == "slower" for x in rivals), "below 1: we are slower"),
-                ("loss" if void else "", void, "rows void, because a number or event was wrong")]
+        made = [("ours", sum(x.verdict == "faster" for x in rivals), "times faster than a peer"),
+                ("", sum(x.verdict == "even" for x in rivals), "times no difference to be seen"),
+                ("loss", sum(x.verdict == "slower" for x in rivals), "times slower than a peer"),
+                ("loss" if void else "", void, "rows void: a number or an event was wrong")]
         judged = [each for run in self.runs for each in run.targets]
         if judged:
             met = sum(each[3] for each in judged)
@@ -156,17 +157,19 @@ class Report:
         main = "sequencer"
         if not any(x.ours == main for x in ordered):
             main = ordered[0].ours
-        labelled = []
+        labelled, place = [], ordered[0].placement
         for each in ordered:
-            label = each.peer if each.ours == main else f"{_variant(each.ours)} to {each.peer}"
-            labelled.append((label + ("" if self.is_usual(each) else ", " + each.placement), each))
+            if each.placement != place:
+                place = each.placement
+                labelled.append((_place(each) + ":", None))
+            peer = each.peer.removeprefix("sequencer")  # of variants of ours the colon is enough
+            ours = "" if each.ours == main else f"{each.ours.removeprefix('sequencer')} to "
+            labelled.append((ours + (peer or "sequencer"), each))
         said = figures.params(ordered[0], ("placement",))
-        usual = next((x.placement for x in ordered if self.is_usual(x)), ordered[0].placement)
-        place = {"near": "cores near each other", "far": "cores far from each other",
-                 "sibling": "two threads of a core", "one": "pinned", "any": "not pinned"}
-        note = f"{main} to each peer; {said}; {place.get(usual, usual)}."
+        note = f"{main} to each peer; {said}; {_place(ordered[0])}."
         return Block(names.title(shape[0]), shape[0], note,
-                     forest(_name("beside", *shape), labelled, axis), _ratio_table(ordered))
+                     forest(_name("beside", *shape), "beside", labelled, axis),
+                     _ratio_table(ordered))
 
     def threads(self, title):
         by_shape = defaultdict(list)
@@ -177,7 +180,7 @@ class Report:
         for shape, rows in sorted(by_shape.items(), key=lambda item: _by_case(item[0])):
             if len({row.threads for row in rows}) < 2:
                 continue
-            lines = Lines(_name("threads", *shape), "threads", "items a second, all threads", "M/s",
+            lines = Lines(_name("threads", *shape), "threads", "items a second", "/s",
                           self.styles)
             lines.x["log"] = max(row.threads for row in rows) > 8
             for row in rows:
@@ -201,7 +204,7 @@ class Report:
         for shape, rows in sorted(by_shape.items(), key=lambda item: _by_case(item[0])):
             if len({row.batch for row in rows}) < 2:
                 continue
-            lines = Lines(_name("batch", *shape), "events a call", "events a second", "M/s",
+            lines = Lines(_name("batch", *shape), "events a call", "events a second", "/s",
                           self.styles)
             lines.x["log"] = True
             for row in rows:
@@ -232,7 +235,8 @@ class Report:
             plot = lines.plot()
             plot.spec["shadeFloor"] = True
             blocks.append(Block(names.title(base), base,
-                                figures.params(rows[0][1], ("batch",)) + ".", plot,
+                                f"{figures.params(rows[0][1], ('placement',))}; "
+                                f"{_place(rows[0][1])}.", plot,
                                 _row_table([row for _, row in rows])))
         return Section("percentiles", title, [
             "From the moment an event was meant to be sent, whether or not the sender was on time, "
@@ -308,7 +312,7 @@ class Report:
                         for row in rows]
             blocks.append(Block(names.title(shape[0]), shape[0],
                                 figures.params(rows[0], ("placement",)) + ".",
-                                bars(_name(prefix, *shape), labelled, "ns", axis),
+                                bars(_name(prefix, *shape), prefix, labelled, "ns", axis),
                                 _row_table(rows)))
         return blocks
 
@@ -334,7 +338,7 @@ class Report:
         sizes = [each for run in self.runs for each in run.sizes]
         if not sizes:
             return None
-        plot = bars("memory", [(what, size, size, size, "ours") for what, size in sizes], "B")
+        plot = bars(_name("memory"), "memory", [(what, size, size, size, "ours") for what, size in sizes], "B")
         table = Table(["what", "bytes"], [[what, figures.count(size)] for what, size in sizes])
         return Section("memory", title, ["What the library takes, in bytes."],
                        [Block("", "", "", plot, table)])
@@ -414,7 +418,11 @@ class Report:
 
 
 def _rank(place):
-    return PLACES.index(place) if place in PLACES else len(PLACES)
+    return list(PLACES).index(place) if place in PLACES else len(PLACES)
+
+
+def _place(of):
+    return PLACES.get(of.placement, of.placement)
 
 
 def _without(of, *names_left_out):
@@ -430,19 +438,13 @@ def _group_of(case):
     return next(each for each in names.GROUPS if each[0] == wanted)
 
 
-def _group(of):
-    return _group_of(of.case)
-
-
 def _by_case(shape):
     """The order of cases: by group, then by name with numbers as numbers."""
-    parts = [int(x) if x.isdigit() else -1 for x in shape[0].replace(".", "_").split("_")]
-    return (names.GROUPS.index(_group_of(shape[0])), shape[0].split("_")[0], parts,
-            str(shape[0]), str(shape[1]))
-
-
-def _variant(contender):
-    return contender.split(":", 1)[1] if ":" in contender else contender
+    numbers = [float(x) for x in re.findall(r"\d+(?:\.\d+)?", shape[0])]
+    params = [(name, value if isinstance(value, (int, float)) else 0, str(value))
+              for name, value in shape[1]]
+    return (names.GROUPS.index(_group_of(shape[0])), names.rank(shape[0]), numbers, shape[0],
+            params)
 
 
 def _duel(ratio):
@@ -458,7 +460,7 @@ def _few(ratio):
 def _where(ratio):
     words = names.title(ratio.case)
     if ratio.case.startswith("counter_") or ratio.case.startswith("durable_"):
-        words += f", {ratio.threads} thr."
+        words += f", {ratio.threads} thread" + ("" if ratio.threads == 1 else "s")
     if ratio.case.startswith("recovery"):
         words += f", {figures.count(ratio.capacity)}"
     return words
@@ -475,8 +477,8 @@ def _nines(percentile):
 
 
 def _rate(row):
-    """Millions of items a second, from nanoseconds an item."""
-    return tuple(1e3 / x if x > 0 else 0 for x in (row.median, row.p90, row.p10))
+    """Items a second, from nanoseconds an item."""
+    return tuple(1e9 / x if x > 0 else 0 for x in (row.median, row.p90, row.p10))
 
 
 def _fact(value):
