@@ -84,16 +84,33 @@ function widthOf(group, side) {
   return Math.ceil(widest) + 14;
 }
 
+// On a phone the label of a row stands above it, so that the row has the whole width.
+const phone = matchMedia("(max-width: 34rem)");
+
+function aside(spec, text) {
+  if (text === "label" && phone.matches) {
+    return { afterFit: (scale) => { scale.width = 4; },
+             ticks: { autoSkip: false, mirror: true, labelOffset: -15, padding: 0 } };
+  }
+  const width = widthOf(spec.group, text);
+  return { afterFit: (scale) => { scale.width = width; },
+           ticks: { autoSkip: false, padding: 4 } };
+}
+
+function textOf(row, text) {
+  return phone.matches ? [row[text]].flat().join(" ") : row[text];
+}
+
 // A label for each row, to the left, and what it comes to, to the right.
 function rowAxis(spec, side, text, style) {
   const rows = spec.rows;
-  const width = widthOf(spec.group, text);
+  const place = aside(spec, text);
   return {
     type: "linear", position: side, reverse: true, min: -0.6, max: rows.length - 0.4,
     afterBuildTicks: (scale) => { scale.ticks = rows.map((_, i) => ({ value: i })); },
-    afterFit: (scale) => { scale.width = width; },
+    afterFit: place.afterFit,
     grid: { display: false, drawBorder: false },
-    ticks: { autoSkip: false, padding: 4, callback: (value) => rows[value][text],
+    ticks: { ...place.ticks, callback: (value) => textOf(rows[value], text),
              color: (at) => colour(style(rows[at.index] || {}).colour),
              font: (at) => ({ weight: style(rows[at.index] || {}).bold ? "bold" : "normal" }) },
   };
@@ -143,18 +160,19 @@ function forest(spec) {
 function bars(spec) {
   const shade = (row) => colour(row.kind);
   const values = {
-    label: "medians", counted: true, order: 2, grouped: false, maxBarThickness: 18,
+    label: "medians", counted: true, order: 2, grouped: false,
+    maxBarThickness: phone.matches ? 8 : 18,
     data: spec.rows.map((row) => row.value), backgroundColor: spec.rows.map(shade),
   };
   const spread = {
-    label: "", order: 1, grouped: false, barThickness: 3, backgroundColor: colour("text"),
+    label: "", order: 1, grouped: false, barThickness: 2, backgroundColor: colour("text"),
     data: spec.rows.map((row) => [row.low, row.high]),
   };
   const names = (side, text) => ({
-    type: "category", position: side, offset: true, labels: spec.rows.map((row) => row[text]),
-    afterFit: (scale) => { scale.width = widthOf(spec.group, text); },
+    type: "category", position: side, offset: true,
+    labels: spec.rows.map((row) => textOf(row, text)), afterFit: aside(spec, text).afterFit,
     grid: { display: false, drawBorder: false },
-    ticks: { autoSkip: false, color: colour("text"), font: (at) => (
+    ticks: { ...aside(spec, text).ticks, color: colour("text"), font: (at) => (
       { weight: (spec.rows[at.index] || {}).kind === "ours" ? "bold" : "normal" }) },
   });
   const title = spec.unit === "ns" ? "less is better" : "";
@@ -255,6 +273,8 @@ function draw() {
   Chart.defaults.color = colour("text");
   for (const [name, plot] of Object.entries(plots)) {
     const canvas = document.getElementById(name);
+    const rows = (plot.spec.rows || []).length;
+    canvas.parentNode.style.height = (rows && phone.matches ? 75 + 36 * rows : plot.height) + "px";
     try {
       charts.push(new Chart(canvas, common({ forest, bars, xy }[plot.kind](plot.spec))));
     } catch (why) {
@@ -264,4 +284,5 @@ function draw() {
 }
 
 draw();
+phone.addEventListener("change", draw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

@@ -142,7 +142,8 @@ def _policy(scripts):
 
 
 def write(report, title, subtitle, library):
-    plots = {block.plot.name: {"kind": block.plot.kind, "spec": _cleaned(block.plot.spec)}
+    plots = {block.plot.name: {"kind": block.plot.kind, "height": block.plot.height,
+                               "spec": _cleaned(block.plot.spec)}
              for section in report.sections for block in section.blocks if block.plot}
     script = (HERE / "page.js").read_text(encoding="utf-8")
     style = (HERE / "page.css").read_text(encoding="utf-8")

@@ -122,9 +122,9 @@ class Report:
     def tiles(self):
         rivals = [each for each in self.ratios if self.is_usual(each) and self.is_rival(each)]
         void = sum(not row.valid for row in self.rows)
-        made = [("ours", sum(x.verdict == "faster" for x in rivals), "times faster than a peer"),
-                ("", sum(x.verdict == "even" for x in rivals), "times no difference to be seen"),
-                ("loss", sum(x.verdict == "slower" for x in rivals), "times slower than a peer"),
+        made = [("ours", sum(x.verdict == "faster" for x in rivals), "comparisons with peers won"),
+                ("", sum(x.verdict == "even" for x in rivals), "undecided: 1 is in the interval"),
+                ("loss", sum(x.verdict == "slower" for x in rivals), "comparisons lost"),
                 ("loss" if void else "", void, "rows void: a number or an event was wrong")]
         judged = [each for run in self.runs for each in run.targets]
         if judged:
@@ -332,7 +332,7 @@ class Report:
         blocks = self._bars("recovery", lambda case: _group_of(case)[0] == "Restarting")
         return Section("restarting", title, [
             "From opening the file after a SIGKILL until the first number, in a process that just "
-            "started; `capacity` is how many sequences the file has."], blocks) if blocks else None
+            "started, by how many sequences the file has."], blocks) if blocks else None
 
     def memory(self, title):
         sizes = [each for run in self.runs for each in run.sizes]
@@ -364,9 +364,9 @@ class Report:
 
     def _losses_table(self, found):
         ordered = sorted(found, key=lambda x: (_by_case(_shape(x)), not self.is_usual(x), x.median))
-        rows = [[x.case, _duel(x), figures.interval(x) + _few(x), figures.params(x),
+        rows = [[x.case, _duel(x), figures.interval(x) + _few(x), _briefly(x),
                  self.reasons.why(x)] for x in ordered]
-        return Table(["case", "ours to peer", "times as fast", "params", "why"], rows, 5)
+        return Table(["case", "ours to peer", "times as fast", "where", "why"], rows, 5)
 
     def targets(self, title):
         judged = [each for run in self.runs for each in run.targets]
@@ -449,6 +449,12 @@ def _by_case(shape):
 
 def _duel(ratio):
     return f"{ratio.ours} to {ratio.peer}"
+
+
+def _briefly(ratio):
+    """What the name of the case does not say."""
+    slots = () if ratio.case.startswith(("counter_", "recovery")) else ("capacity",)
+    return figures.params(ratio, ("payload", "batch", *slots))
 
 
 def _few(ratio):
