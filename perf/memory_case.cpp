@@ -28,6 +28,9 @@ void weigh_ring(surroundings& in, const std::string& kind) {
   in.into.remarks.push_back(
       fmt::format("ring {}: {} bytes, a producer {}, a poller {}, a gate {}", kind, sizeof(ring),
                   sizeof(producer), sizeof(poller), gate));
+  in.into.sizes.push_back({fmt::format("a ring {}", kind), sizeof(ring)});
+  in.into.sizes.push_back({fmt::format("a producer of a ring {}", kind), sizeof(producer)});
+  in.into.sizes.push_back({fmt::format("a poller of a ring {}", kind), sizeof(poller)});
   in.into.verdicts.push_back({fmt::format("ring {}, with a producer and a consumer", kind),
                               "<= 1,024 bytes fixed", fmt::format("{} bytes", all), all <= 1024});
 }
@@ -38,6 +41,7 @@ void weigh_slot(surroundings& in, std::size_t bytes) {
   const auto taken = sequencer::slots<Event>::bytes_for(1);
   in.into.remarks.push_back(
       fmt::format("a slot of an event of {} bytes: {} bytes", bytes, taken));
+  in.into.sizes.push_back({fmt::format("a slot of an event of {} bytes", bytes), taken});
   if (bytes < 48) return;
   const auto aligned = alignof(sequencer::slot<Event>);
   const auto padding = (aligned - (bytes + sizeof(std::uint64_t)) % aligned) % aligned;

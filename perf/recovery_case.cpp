@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <sstream>
@@ -198,6 +199,7 @@ double bytes_for_more(sequencer::checkpoint& file, const std::string& path, std:
 }
 
 void say_size(surroundings& in, const std::string& what, double bytes, double most) {
+  in.into.sizes.push_back({what, static_cast<std::uint64_t>(std::lround(bytes))});
   in.into.verdicts.push_back({what, fmt::format("<= {:.0f} B", most),
                               fmt::format("{:.0f} B", bytes), bytes <= most});
 }

@@ -38,16 +38,34 @@ ordered_json to_json(const host_facts& host, const results& all) {
 }
 
 ordered_json to_json(const row& of) {
-  return {{"case", of.name},         {"contender", of.contender}, {"params", to_json(of.params)},
-          {"unit", of.unit},         {"rounds", of.rounds},       {"discarded", of.discarded},
-          {"p10", of.p10},           {"median", of.median},       {"p90", of.p90},
-          {"valid", of.valid},       {"transfer_ns", of.transfer_ns}};
+  ordered_json out{{"case", of.name},   {"contender", of.contender},
+                   {"params", to_json(of.params)},
+                   {"unit", of.unit},   {"rounds", of.rounds}, {"discarded", of.discarded},
+                   {"p10", of.p10},     {"median", of.median}, {"p90", of.p90},
+                   {"valid", of.valid}, {"transfer_ns", of.transfer_ns}};
+  if (of.disturbed != 0) out["disturbed"] = of.disturbed;
+  if (!of.valid) out["why"] = of.why;
+  return out;
 }
 
 ordered_json to_json(const ratio& of) {
   return {{"case", of.name},     {"params", to_json(of.params)}, {"ours", of.ours},
           {"peer", of.peer},     {"median", of.median},          {"low", of.low},
-          {"high", of.high},     {"wins", of.wins}};
+          {"high", of.high},     {"wins", of.wins},
+          {"rounds", of.rounds}};
+}
+
+ordered_json to_json(const verdict& of) {
+  return {{"what", of.what}, {"target", of.target}, {"figure", of.figure}, {"met", of.met}};
+}
+
+ordered_json to_json(const size& of) { return {{"what", of.what}, {"bytes", of.bytes}}; }
+
+template <class Item>
+ordered_json list_of(const std::vector<Item>& items) {
+  auto out = ordered_json::array();
+  for (const auto& each : items) out.push_back(to_json(each));
+  return out;
 }
 
 bool is_of_two_cpus(const std::string& placement) {
@@ -133,10 +151,11 @@ void print_verdicts(const results& all) {
 
 bool write_json(const results& all, const std::string& path) {
   ordered_json out{{"version", 1}, {"host", to_json(all.host, all)}};
-  out["rows"] = ordered_json::array();
-  out["ratios"] = ordered_json::array();
-  for (const auto& each : all.rows) out["rows"].push_back(to_json(each));
-  for (const auto& each : all.ratios) out["ratios"].push_back(to_json(each));
+  out["rows"] = list_of(all.rows);
+  out["ratios"] = list_of(all.ratios);
+  out["sizes"] = list_of(all.sizes);
+  out["targets"] = list_of(all.verdicts);
+  out["remarks"] = all.remarks;
   std::ofstream file(path);
   file << out.dump(2) << '\n';
   file.close();

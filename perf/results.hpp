@@ -54,12 +54,19 @@ struct verdict {
   bool met = false;
 };
 
+// What something takes in memory or in a file.
+struct size {
+  std::string what;
+  std::uint64_t bytes = 0;
+};
+
 struct results {
   host_facts host;
   std::uint64_t seed = 0;
   std::vector<row> rows;
   std::vector<ratio> ratios;
   std::vector<verdict> verdicts;
+  std::vector<size> sizes;
   std::vector<std::string> remarks;
 
   const ratio* find_ratio(const std::string& name, unsigned threads, const std::string& ours,

@@ -67,7 +67,13 @@ def _table(head, lines):
 
 
 def _list(title, ratios):
-    return [f"{title}:", *(f"  {_name(each)}" for each in ratios)] if ratios else []
+    """Every ratio named, those of one case and of one of ours on a line."""
+    peers = {}
+    for each in ratios:
+        there = f"{each.case}, {each.ours}, {figures.params(each)}"
+        peers.setdefault(there, []).append(each.peer)
+    return [f"{title}:", *(f"  {there}: to {', '.join(found)}" for there, found in peers.items())
+            ] if ratios else []
 
 
 def describe(old, new, found, margin=MARGIN):
@@ -183,6 +189,7 @@ class Judged:
         here = "not measured, or void"
         if self.ratio is not None:
             here = f"{figures.interval(self.ratio)} to {self.ratio.peer}"
+            here += f", {self.ratio.rounds} rounds only" if self.ratio.few else ""
         least = f"{figures.short(self.asked)}" + (" in reach" if self.target.by == "high" else "")
         return (self.target.what, least, here, "pass" if self.met else "SHORT")
 

@@ -5,10 +5,10 @@ import re
 
 # A case that nothing here knows is shown under "Other cases" by its own name.
 GROUPS = (
-    ("Numbers from memory", r"counter_(?!durable).*"),
-    ("Durable numbers", r"counter_durable.*|durable_.*"),
-    ("Restarting", r"recovery.*"),
-    ("One producer, one consumer", r"unicast_.*"),
+    ("Numbers from memory", r"counter_(?!durable).*|block_gap"),
+    ("Durable numbers", r"counter_durable.*|durable_(?!restart).*"),
+    ("Restarting", r"recovery.*|durable_restart.*"),
+    ("One producer, one consumer", r"unicast_.*|sweep_.*"),
     ("Several producers", r"sequencer_\d+p.*|sequencer_np.*|sharing.*|work_.*"),
     ("Several consumers", r"multicast_.*"),
     ("Stages", r"pipeline.*|diamond.*"),
@@ -19,19 +19,25 @@ GROUPS = (
 
 TITLES = (
     (r"counter_strict", "Strict numbers"),
-    (r"counter_durable", "Durable numbers, marks ahead"),
+    (r"counter_durable", "Durable numbers, ahead"),
     (r"counter_block", "Numbers from blocks"),
+    (r"block_gap", "Blocks of several sizes"),
     (r"durable_each", "A sync for every number"),
+    (r"durable_systems", "One number, beside other systems"),
     (r"recovery", "From open after SIGKILL to the first number"),
+    (r"durable_restart", "From a kill to the next number"),
     (r"unicast_1p1c", "One event at a time"),
     (r"unicast_1p1c_batch_(\d+)", r"Batches of \1"),
-    (r"unicast_1p1c_many", "The ring for many producers, with one"),
+    (r"unicast_1p1c_many", "The type for many, one producer"),
     (r"unicast_1p1c_(\d+)", r"Events of \1 bytes"),
     (r"unicast_1p1c_(\d+)_batch_(\d+)", r"Events of \1 bytes, batches of \2"),
+    (r"sweep_batch", "Batches of several sizes"),
+    (r"sweep_payload", "Events of several sizes"),
+    (r"sweep_slots", "Rings of several sizes"),
     (r"sequencer_(\d+)p1c", r"\1 producers, 1 consumer"),
-    (r"multicast_1p(\d+)c", r"1 producer, \1 consumers that see everything"),
+    (r"multicast_1p(\d+)c", r"1 producer, \1 consumers"),
     (r"pipeline_(\d+)", r"\1 stages in a row"),
-    (r"diamond_1p3c", "Two stages side by side, one after both"),
+    (r"diamond_1p3c", "A diamond of stages"),
     (r"ping_pong", "Round trip, mean"),
     (r"ping_pong_p(.*)", r"Round trip, percentile \1"),
     (r"wake", "Waking a parked consumer"),
@@ -61,6 +67,11 @@ def rank(case):
 
 def group(case):
     return next(name for name, pattern in GROUPS if re.fullmatch(pattern, case))
+
+
+def is_sweep(case):
+    """Measured for a curve, not as a case of its own."""
+    return case.startswith("sweep_") or case == "block_gap"
 
 
 def percentile(case):

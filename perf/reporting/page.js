@@ -90,7 +90,9 @@ const phone = matchMedia("(max-width: 34rem)");
 function aside(spec, text) {
   if (text === "label" && phone.matches) {
     return { afterFit: (scale) => { scale.width = 4; },
-             ticks: { autoSkip: false, mirror: true, labelOffset: -15, padding: 0 } };
+             ticks: { autoSkip: false, mirror: true, labelOffset: -15, padding: 0,
+                      showLabelBackdrop: true, backdropColor: colour("paper"),
+                      backdropPadding: 1 } };
   }
   const width = widthOf(spec.group, text);
   return { afterFit: (scale) => { scale.width = width; },
@@ -284,5 +286,7 @@ function draw() {
 }
 
 draw();
+page.dataset.width = page.clientWidth;
+page.dataset.sideways = Math.max(0, page.scrollWidth - page.clientWidth);  // what is cut off
 phone.addEventListener("change", draw);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);

@@ -44,6 +44,7 @@ class Row:
     valid: bool
     disturbed: int = 0
     why: str = ""
+    gap: int = None  # of block caches: most numbers that nobody gets when all stops at once
 
     def __getattr__(self, name):  # the parameters by their names
         return _parameter(self, name)
@@ -177,7 +178,8 @@ def _row(read):
     figures = [read.number(name) if valid else math.nan for name in ("p10", "median", "p90")]
     return Row(current_name(read.text("case")), read.text("contender"), read.params(),
                read.text("unit"), read.count("rounds"), read.count("discarded"), *figures, valid,
-               read.count("disturbed", 0), read.text("why", ""))
+               read.count("disturbed", 0), read.text("why", ""),
+               read.count("gap") if read.given.get("gap") is not None else None)
 
 
 def _ratio(read):

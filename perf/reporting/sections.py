@@ -61,9 +61,11 @@ class Report:
                 ("At a glance", self.glance), ("Beside each peer", self.beside),
                 ("Throughput against threads", self.threads),
                 ("Throughput against batch", self.batches),
+                ("Throughput against payload", self.payloads),
+                ("Throughput against ring size", self.slots),
                 ("Latency, percentile by percentile", self.percentiles),
                 ("Latency against load", self.loads),
-                ("Blocks: cost against size", self.blocks),
+                ("Gap and cost against block size", self.blocks),
                 ("Durable numbers", self.durable), ("Restarting", self.restarting),
                 ("Memory", self.memory), ("Where we lose, and why", self.losses),
                 ("Targets", self.targets), ("The host", self.host)):
@@ -94,7 +96,7 @@ class Report:
 
     def glance(self, title):
         rivals = [each for each in self.ratios if self.is_usual(each) and self.is_rival(each)
-                  and not names.percentile(each.case)]
+                  and not names.percentile(each.case) and not names.is_sweep(each.case)]
         by_shape = defaultdict(list)
         for each in rivals:
             by_shape[_shape(each)].append(each)
@@ -135,7 +137,8 @@ class Report:
     def beside(self, title):
         by_case = defaultdict(list)
         for each in self.ratios:
-            if not (each.peer == "idle_loop" and names.percentile(each.case)):
+            floor_of_curve = each.peer == "idle_loop" and names.percentile(each.case)
+            if not floor_of_curve and not names.is_sweep(each.case):
                 by_case[_shape(each)].append(each)
         blocks = []
         for group in names.GROUPS:
@@ -174,7 +177,7 @@ class Report:
     def threads(self, title):
         by_shape = defaultdict(list)
         for row in self.valid:
-            if row.unit == "ns/item":
+            if row.unit == "ns/item" and not names.is_sweep(row.case):
                 by_shape[_shape(row, "threads")].append(row)
         blocks = []
         for shape, rows in sorted(by_shape.items(), key=lambda item: _by_case(item[0])):
@@ -270,30 +273,65 @@ class Report:
             "The same latency by how many events are sent, at three percentiles. Less is better; "
             "the shaded floor is the machine's own lateness."], blocks) if blocks else None
 
+    def _sweep(self, title, case, field, x_title, intro):
+        by_shape = defaultdict(list)
+        for row in self.valid:
+            if row.case == case:  # other sizes may need other numbers of slots
+                by_shape[_shape(row, field, "capacity")].append(row)
+        blocks = []
+        for shape, rows in sorted(by_shape.items(), key=lambda item: _by_case(item[0])):
+            if len({getattr(row, field) for row in rows}) < 2:
+                continue
+            lines = Lines(_name(case, *shape), x_title, "events a second", "/s", self.styles)
+            lines.x["log"] = True
+            for row in rows:
+                if row.contender != "null":
+                    lines.point(row.contender, getattr(row, field), *_rate(row),
+                                not self.is_usual(row))
+            blocks.append(Block(names.title(case), case, "", lines.plot(380), _row_table(rows)))
+        return Section(case, title, [intro], blocks) if blocks else None
+
+    def payloads(self, title):
+        return self._sweep(title, "sweep_payload", "payload", "bytes an event",
+                           "Events a second through one producer and one consumer, by their size.")
+
+    def slots(self, title):
+        return self._sweep(title, "sweep_slots", "capacity", "slots",
+                           "Events of 8 bytes through rings that fit into a cache, and that do not.")
+
     def blocks(self, title):
         by_shape = defaultdict(list)
         for row in self.valid:
-            if row.case.startswith("counter_block"):
+            if row.case.startswith("counter_block") or row.case == "block_gap":
                 by_shape[_shape(row, "capacity")].append(row)
         blocks = []
         for shape, rows in sorted(by_shape.items(), key=lambda item: _by_case(item[0])):
-            for unit, written in (("ns/item", "ns"), ("numbers", "")):
-                here = [row for row in rows if row.unit == unit]
-                if len({row.capacity for row in here}) < 2:
-                    continue
-                what = "time a number" if written else "numbers that a kill may cost"
-                lines = Lines(_name("block", unit, *shape), "numbers a block", what, written,
-                              self.styles)
-                lines.x["log"] = True
-                for row in here:
-                    lines.point(row.contender, row.capacity, row.median, row.p10, row.p90,
-                                not self.is_usual(row))
-                blocks.append(Block(what.capitalize(), shape[0],
-                                    figures.params(here[0], ("capacity", "placement")) + ".",
-                                    lines.plot(), _row_table(here)))
+            if len({row.capacity for row in rows}) < 2:
+                continue
+            said = figures.params(rows[0], ("capacity", "placement")) + "."
+            cost = Lines(_name("cost", *shape), "numbers a block", "time a number", "ns",
+                         self.styles)
+            gap = Lines(_name("gap", *shape), "numbers a block", "numbers", "", self.styles)
+            for row in rows:
+                if row.contender != "null":
+                    cost.point(row.contender, row.capacity, row.median, row.p10, row.p90,
+                               not self.is_usual(row))
+                if row.gap and self.is_usual(row):
+                    gap.point(row.contender, row.capacity, row.gap, row.gap, row.gap)
+            cost.x["log"] = gap.x["log"] = True
+            blocks.append(Block("Time a number", shape[0], said, cost.plot(), _row_table(rows)))
+            if gap.series:
+                lost = [row for row in rows if row.gap is not None]
+                table = Table(["contender", "numbers a block", "threads", "gap"],
+                              [[row.contender, figures.count(row.capacity),
+                                figures.count(row.threads), figures.count(row.gap)]
+                               for row in lost])
+                blocks.append(Block("Most numbers that nobody gets", shape[0], said, gap.plot(),
+                                    table))
         return Section("blocks", title, [
-            "The larger a block, the less a number costs, and the more numbers of blocks in hand a "
-            "kill leaves unissued. Less is better in both."], blocks) if blocks else None
+            "The larger a block, the less a number costs, and the more numbers nobody gets when "
+            "everything stops at the worst moment. Less is better in both."],
+            blocks) if blocks else None
 
     def _bars(self, prefix, wanted):
         """A plot of bars for each case and number of threads, all on one scale."""
