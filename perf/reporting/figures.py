@@ -31,9 +31,9 @@ def count(value):
 
 
 def _capacity(case, value):
-    if case.startswith("counter_"):
+    if case.startswith(("counter_", "block_")):
         return f"blocks of {count(value)}"
-    if case.startswith("recovery"):
+    if case.startswith(("recovery", "durable_")):
         return f"{count(value)} sequence" + ("" if value == 1 else "s")
     return f"{count(value)} slots"
 

@@ -29,7 +29,8 @@ def _block(block):
     said = []
     if block.title:
         code = f" (`{clean(block.code).replace('`', '')}`)" if block.code else ""
-        said.append(f"### {escape(block.title)}{code}")
+        level = "####" if block.table else "###"
+        said.append(f"{level} {escape(block.title)}{code}")
     if block.note:
         said.append(escape(block.note))
     if block.table:

@@ -124,9 +124,9 @@ class Report:
     def tiles(self):
         rivals = [each for each in self.ratios if self.is_usual(each) and self.is_rival(each)]
         void = sum(not row.valid for row in self.rows)
-        made = [("ours", sum(x.verdict == "faster" for x in rivals), "comparisons with peers won"),
-                ("", sum(x.verdict == "even" for x in rivals), "undecided: 1 is in the interval"),
-                ("loss", sum(x.verdict == "slower" for x in rivals), "comparisons lost"),
+        made = [("ours", sum(x.verdict == "faster" for x in rivals), "won against peers"),
+                ("", sum(x.verdict == "even" for x in rivals), "undecided: the interval contains 1"),
+                ("loss", sum(x.verdict == "slower" for x in rivals), "lost to peers"),
                 ("loss" if void else "", void, "rows void: a number or an event was wrong")]
         judged = [each for run in self.runs for each in run.targets]
         if judged:
@@ -439,6 +439,9 @@ class Report:
         if self.ratios or self.others:
             blocks.append(Block("Ratios", "", "Ours to each peer, in the same rounds.", None,
                                 _ratio_table(self.ratios + self.others)))
+        said = [each for run in self.runs for each in run.remarks if "not measured" not in each]
+        if said:
+            blocks.append(Block("Remarks", "", "", None, Table(["what"], [[x] for x in said])))
         return Section("everything", title, [] if blocks else ["There is no row."], blocks)
 
     def not_measured(self, title):
@@ -490,9 +493,24 @@ def _duel(ratio):
 
 
 def _briefly(ratio):
-    """What the name of the case does not say."""
-    slots = () if ratio.case.startswith(("counter_", "recovery")) else ("capacity",)
-    return figures.params(ratio, ("payload", "batch", *slots))
+    return figures.params(ratio, _plain(ratio))
+
+
+def _plain(of):
+    """Parameters that the name of the case says, or that nobody asks for."""
+    plain = ["payload", "batch"] if of.case != "sweep_payload" else ["batch"]
+    if of.case == "sweep_batch":
+        plain.remove("batch")
+    if of.case.startswith(("unicast_", "sequencer_", "multicast_", "pipeline", "diamond", "wake",
+                           "ping_pong", "one_way", "parking", "sweep_batch", "sweep_payload")):
+        plain.append("capacity")
+    return plain
+
+
+def _named(of):
+    """The case, with the parameters that tell it from others of its name."""
+    more = figures.params(of, (*_plain(of), "threads", "placement"))
+    return of.case + (f" ({more})" if more else "")
 
 
 def _few(ratio):
@@ -552,17 +570,16 @@ def _row_table(rows):
         else:
             written, remark = ["void"] * 3, "void" + (f": {row.why}" if row.why else "")
             marks[i] = "void"
-        more = figures.params(row, ("payload", "threads", "placement"))
-        lines.append([row.case + (f" ({more})" if more else ""), row.contender,
-                      figures.count(row.threads), row.placement, *written, row.unit,
-                      figures.count(row.rounds), figures.count(row.discarded), remark])
-    return Table(head, lines, 2, marks)
+        lines.append([_named(row), row.contender, figures.count(row.threads), row.placement,
+                      *written, row.unit, figures.count(row.rounds), figures.count(row.discarded),
+                      remark])
+    return Table(head, lines, 4, marks)
 
 
 def _ratio_table(ratios):
     head = ["case", "ours to peer", "threads", "place", "median", "low", "high", "wins", "rounds"]
-    lines = [[x.case, _duel(x), figures.count(x.threads), x.placement, figures.times(x.median),
+    lines = [[_named(x), _duel(x), figures.count(x.threads), x.placement, figures.times(x.median),
               figures.times(x.low), figures.times(x.high), figures.count(x.wins),
               figures.count(x.rounds) if x.rounds else "?"] for x in ratios]
     marks = {i: "loss" for i, x in enumerate(ratios) if x.verdict == "slower"}
-    return Table(head, lines, 2, marks)
+    return Table(head, lines, 4, marks)

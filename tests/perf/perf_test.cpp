@@ -48,7 +48,8 @@ json tiny_run() {
 
 void expect_top_level(const json& measured) {
   ASSERT_TRUE(measured.is_object());
-  EXPECT_EQ(keys_of(measured), (names{"version", "host", "rows", "ratios"}));
+  EXPECT_EQ(keys_of(measured), (names{"version", "host", "rows", "ratios", "sizes",
+                                       "targets", "remarks"}));
   EXPECT_EQ(measured["version"], 1);
   EXPECT_EQ(measured["host"]["seed"], 7);
   EXPECT_GT(measured["host"]["cpus"], 0);
@@ -57,7 +58,10 @@ void expect_top_level(const json& measured) {
 void expect_rows(const json& measured) {
   ASSERT_FALSE(measured["rows"].empty());
   for (const auto& row : measured["rows"]) {
-    EXPECT_EQ(keys_of(row), (names{"case", "contender", "params", "unit", "rounds", "discarded",
+    auto keys = keys_of(row);
+    EXPECT_EQ(keys.erase("why"), row["valid"] == false) << row;
+    keys.erase("disturbed");  // only where something did
+    EXPECT_EQ(keys, (names{"case", "contender", "params", "unit", "rounds", "discarded",
                                    "p10", "median", "p90", "valid", "transfer_ns"}));
     EXPECT_EQ(keys_of(row["params"]),
               (names{"payload", "batch", "threads", "capacity", "placement"}));
@@ -72,7 +76,8 @@ void expect_rows(const json& measured) {
 void expect_ratios(const json& measured) {
   for (const auto& ratio : measured["ratios"]) {
     EXPECT_EQ(keys_of(ratio),
-              (names{"case", "params", "ours", "peer", "median", "low", "high", "wins"}));
+              (names{"case", "params", "ours", "peer", "median", "low", "high", "wins", "rounds"}));
+    EXPECT_LE(ratio["wins"], ratio["rounds"]) << ratio;
     EXPECT_LE(ratio["low"], ratio["median"]) << ratio;
     EXPECT_LE(ratio["median"], ratio["high"]) << ratio;
   }
