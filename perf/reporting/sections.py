@@ -125,7 +125,7 @@ class Report:
         rivals = [each for each in self.ratios if self.is_usual(each) and self.is_rival(each)]
         void = sum(not row.valid for row in self.rows)
         made = [("ours", sum(x.verdict == "faster" for x in rivals), "won against peers"),
-                ("", sum(x.verdict == "even" for x in rivals), "undecided: the interval contains 1"),
+                ("", sum(x.verdict == "even" for x in rivals), "undecided: 1 in the interval"),
                 ("loss", sum(x.verdict == "slower" for x in rivals), "lost to peers"),
                 ("loss" if void else "", void, "rows void: a number or an event was wrong")]
         judged = [each for run in self.runs for each in run.targets]
@@ -152,7 +152,8 @@ class Report:
         return Section("beside", title, [
             "Every ratio that was measured, all plots of a group on one scale. Bars are 95 % "
             "intervals; the figure at the right is the median. Ratios of cores that were farther "
-            "apart, or threads of one core, than in most rounds say so."], blocks) if blocks else None
+            "apart, or threads of one core, than in most rounds say so."],
+            blocks) if blocks else None
 
     def _forest(self, shape, ratios, axis):
         ordered = sorted(ratios, key=lambda x: (not self.is_usual(x), _rank(x.placement),
@@ -243,9 +244,9 @@ class Report:
                                 _row_table([row for _, row in rows])))
         return Section("percentiles", title, [
             "From the moment an event was meant to be sent, whether or not the sender was on time, "
-            "until its consumer saw it. The shaded floor is a loop that sends nothing and notes how "
-            "late it notices each moment: the machine's own hiccups, without which no latency can "
-            "be had here. Lines join medians over rounds; the ranges are p10 to p90 of the rounds."],
+            "until its consumer saw it. The shaded floor is a loop that sends nothing and notes "
+            "how late it notices each moment: the machine's own hiccups, without which no latency can "
+            "be had here. Lines join medians over rounds; the ranges are p10 to p90 of them."],
             blocks) if blocks else None
 
     def loads(self, title):
@@ -297,7 +298,7 @@ class Report:
 
     def slots(self, title):
         return self._sweep(title, "sweep_slots", "capacity", "slots",
-                           "Events of 8 bytes through rings that fit into a cache, and that do not.")
+                           "Events of 8 bytes through rings that fit into a cache, or do not.")
 
     def blocks(self, title):
         by_shape = defaultdict(list)
@@ -376,7 +377,8 @@ class Report:
         sizes = [each for run in self.runs for each in run.sizes]
         if not sizes:
             return None
-        plot = bars(_name("memory"), "memory", [(what, size, size, size, "ours") for what, size in sizes], "B")
+        labelled = [(what, size, size, size, "ours") for what, size in sizes]
+        plot = bars(_name("memory"), "memory", labelled, "B")
         table = Table(["what", "bytes"], [[what, figures.count(size)] for what, size in sizes])
         return Section("memory", title, ["What the library takes, in bytes."],
                        [Block("", "", "", plot, table)])

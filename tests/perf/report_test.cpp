@@ -110,7 +110,7 @@ class pages : public reports {
  protected:
   void SetUp() override {
     reports::SetUp();
-    if (!IsSkipped() && no_library()) GTEST_SKIP() << chart_library << ": libjs-chart.js is missing";
+    if (!IsSkipped() && no_library()) GTEST_SKIP() << "libjs-chart.js is not installed";
   }
 };
 
@@ -185,7 +185,8 @@ TEST_F(pages, a_loss_is_shown_and_its_reason_said_not_to_be_known) {
 
 TEST_F(pages, two_runs_stand_together_when_they_share_no_case) {
   const auto first = file("first.json", one_ratio(2, 0.1));
-  const auto other = file("other.json", measurements({row("a_case", "sequencer", 5)}, json::array()));
+  const auto other =
+      file("other.json", measurements({row("a_case", "sequencer", 5)}, json::array()));
   EXPECT_EQ(report({"html", first, other, "-o", scratch / "two.html"}).status, 0);
   const auto refused = report({"html", first, first, "-o", scratch / "two.html"});
   EXPECT_EQ(refused.status, 2);
