@@ -1,6 +1,8 @@
 # Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 """A report as Markdown: what the page says, its figures as tables."""
 
+import re
+
 from .page import clean
 
 
@@ -9,6 +11,10 @@ def escape(text):
     for special in "\\`*[]|":
         said = said.replace(special, "\\" + special)
     return said
+
+
+def _code(name):
+    return f"`{name}`" if re.fullmatch(r"[\w.:-]+", name, re.ASCII) else escape(name)
 
 
 def _table(table):
@@ -28,7 +34,7 @@ def _table(table):
 def _block(block):
     said = []
     if block.title:
-        code = f" (`{clean(block.code).replace('`', '')}`)" if block.code else ""
+        code = f" ({_code(block.code)})" if block.code else ""
         level = "####" if block.table else "###"
         said.append(f"{level} {escape(block.title)}{code}")
     if block.note:

@@ -124,7 +124,7 @@ class _Reader:
             self.refuse("", "an object")
 
     def refuse(self, name, wanted):
-        at = self.where + ("." + name if name else "")
+        at = ".".join(each for each in (self.where, name) if each)
         found = self.given.get(name, "nothing") if isinstance(self.given, dict) else self.given
         raise Refused(f"{self.path}: {at or 'the file'} is {json.dumps(found)[:60]}, {wanted} was "
                       "expected: not the JSON of docs/perf-json.md; measure again with --json")
