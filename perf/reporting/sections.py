@@ -246,7 +246,7 @@ class Report:
             "From the moment an event was meant to be sent, whether or not the sender was on time, "
             "until its consumer saw it. The shaded floor is a loop that sends nothing and notes "
             "how late it notices each moment: the machine's own hiccups, without which no "
-            "latency can be had here. Lines join medians over rounds; the ranges are p10 to p90 of them."],
+            "latency can be had here. Lines join medians over rounds; ranges are p10 to p90."],
             blocks) if blocks else None
 
     def loads(self, title):
