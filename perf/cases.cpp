@@ -4,44 +4,104 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <utility>
 
 namespace perf {
 
-const std::vector<named_case>& all_cases() {
-  static const std::vector<named_case> all{
+namespace {
+
+using cases = std::vector<named_case>;
+
+cases of_numbers() {
+  return {
       {"counter_strict", "strict volatile next() against fetch_add, a CAS loop and std::mutex",
-       10, 6, 22, run_counter_strict},
-      {"counter_durable", "strict durable next() (ahead) against the volatile one", 10, 6, 22,
+       9, 4, 40, run_counter_strict},
+      {"counter_durable", "strict durable next() (ahead) against the volatile one", 9, 4, 40,
        run_counter_durable},
-      {"counter_block", "block-cached next(), volatile and with the live region", 10, 6, 22,
+      {"counter_block", "block-cached next(), volatile and with the live region", 8, 4, 40,
        run_counter_block},
-      {"keeper", "both cores at full rate: waits, syncs and bytes of the keeper", 12, 4, 15,
+      {"block_gap", "blocks of 1 to 65,536: a number's time, and how many may be lost", 4, 2, 20,
+       run_block_gap},
+      {"keeper", "both cores at full rate: waits, syncs and bytes of the keeper", 12, 2, 15,
        run_keeper},
-      {"durable_each", "every number durable before it leaves, against bare pwrite + sync", 18, 6,
-       25, run_durable_each},
-      {"recovery", "open after SIGKILL to the first number, 1 and 65,536 sequences", 12, 8, 15,
+      {"durable_each", "every number durable before it leaves, against bare pwrite + sync", 10, 2,
+       30, run_durable_each},
+      {"durable_systems", "durable numbers and restarts, against PostgreSQL and Redis", 25, 8, 60,
+       run_durable_systems},
+      {"recovery", "open after SIGKILL to the first number, 1 and 65,536 sequences", 10, 7, 15,
        run_recovery},
-      {"ring_1p1c", "the ring, one producer and one consumer, against queues and LMAX's Disruptor",
-       10, 5, 30, run_ring},
-      {"ring_batches", "the same in batches of 10 and 100", 15, 7, 40, run_ring_batches},
-      {"ring_many_1p1c", "the ring for many producers, with one, against queues for many", 10, 5,
-       40, run_ring_many},
-      {"ring_payloads", "events of 64 bytes, one at a time and in batches, and of 1,000", 14, 7, 40,
-       run_payloads},
-      {"ring_joins", "2 and 3 producers to one consumer", 12, 6, 40, run_joins},
-      {"ring_broadcasts", "one producer to 2 and to 3 consumers, each sees everything", 10, 5, 25,
-       run_broadcasts},
-      {"graphs", "a pipeline of three stages, and a diamond", 12, 6, 25, run_graphs},
-      {"ping_pong", "round trip through two rings, spinning, against queues and bare flags", 8, 4,
+  };
+}
+
+cases of_one_to_one() {
+  return {
+      {"unicast_1p1c", "one producer and one consumer, against queues and LMAX's Disruptor", 6, 4,
+       30, run_unicast},
+      {"unicast_1p1c_batch", "the same in batches of 10 and 100", 8, 0, 40, run_unicast_batch},
+      {"unicast_1p1c_many", "the ring for many producers, with one, against queues for many", 6, 3,
+       40, run_unicast_many},
+      {"unicast_1p1c_payload", "events of 64 bytes, one at a time and in batches, and of 1,000", 8,
+       0, 40, run_unicast_payload},
+      {"sweep_batch", "batches of 1 to 512", 8, 3, 60, run_sweep_batch},
+      {"sweep_payload", "events of 8, 64, 256 and 1,024 bytes", 8, 3, 40, run_sweep_payload},
+      {"sweep_slots", "rings that fit L1, L2, L3, or none", 6, 3, 30, run_sweep_slots},
+  };
+}
+
+cases of_shapes() {
+  return {
+      {"sequencer_2p1c", "2 producers to one consumer", 6, 0, 20,
+       [](surroundings& in) { run_sequencer(in, 2); }},
+      {"sequencer_3p1c", "3 producers to one consumer", 6, 3, 20,
+       [](surroundings& in) { run_sequencer(in, 3); }},
+      {"multicast_1p2c", "one producer to 2 consumers, each sees everything", 5, 0, 12,
+       [](surroundings& in) { run_multicast(in, 2); }},
+      {"multicast_1p3c", "one producer to 3 consumers, each sees everything", 5, 2.5, 12,
+       [](surroundings& in) { run_multicast(in, 3); }},
+      {"multicast_more", "one producer to 7, 15 ... consumers where there are CPUs for them", 0, 0,
+       60, run_multicast_more},
+      {"many_to_many", "2 producers to 2 consumers, each sees everything; 4 and 8 in --full", 4, 0,
+       30, run_many_to_many},
+      {"work_sharing", "each event to one of 2 workers, and of more in --full", 5, 0, 40,
+       run_work_sharing},
+      {"pipeline_3", "three stages after each other", 6, 3, 12, run_pipeline},
+      {"diamond_1p3c", "two stages beside each other and one after both", 6, 3, 12, run_diamond},
+  };
+}
+
+cases of_latency() {
+  return {
+      {"ping_pong", "round trip through two rings, spinning, against queues and bare flags", 5, 2,
        15, run_ping_pong},
-      {"latency", "one way, from the intended moment of sending, at 1 M and 10 M a second", 8, 3,
-       30, run_latency},
-      {"wake_up", "a parked consumer is woken, against a bare futex", 5, 3, 10, run_wake},
+      {"one_way", "one way, from the intended moment of sending, at 1 M and 10 M a second", 8, 3,
+       60, run_one_way},
+      {"one_way_load", "the same at 10, 50, 80 and 95 % of what the ring passes", 4, 1.5, 60,
+       run_one_way_load},
+      {"placements", "the same on pairs of CPUs that lie near and far, where there are several", 4,
+       0, 30, run_placements},
+      {"wake", "a parked consumer is woken, against a bare futex", 5, 3, 10, run_wake},
       {"parking_publish", "publishing to a consumer that may park, against one that spins", 4, 2, 8,
        run_parking_publish},
+  };
+}
+
+cases of_bytes() {
+  return {
       {"ring_memory", "bytes of a ring, of its parts, and of a slot", 0.1, 0.1, 0.1, run_memory},
       {"sizes", "bytes of a counter, a file and a live region", 1, 1, 1, run_sizes},
   };
+}
+
+}  // namespace
+
+const std::vector<named_case>& all_cases() {
+  static const auto all = [] {
+    cases made;
+    for (const auto part : {of_numbers, of_one_to_one, of_shapes, of_latency, of_bytes}) {
+      for (auto& each : part()) made.push_back(std::move(each));
+    }
+    return made;
+  }();
   return all;
 }
 
@@ -52,6 +112,7 @@ std::string text_of(const ratio& of) {
 void judge_ratio(surroundings& in, const std::string& what, const std::string& target,
                  const std::string& name, unsigned threads, const std::string& ours,
                  const std::string& peer, const std::function<bool(const ratio&)>& met) {
+  if (!in.how.wants(peer)) return;
   const auto* found = in.into.find_ratio(name, threads, ours, peer);
   if (found == nullptr) {
     in.into.verdicts.push_back({what, target, "not measured, or void", false});
@@ -71,6 +132,7 @@ void judge_fastest(surroundings& in, const std::string& what, double least,
                       each.params.placement == placement && counts(each.peer);
     if (here && (worst == nullptr || each.median < worst->median)) worst = &each;
   }
+  if (worst == nullptr && !in.how.peers.empty()) return;
   if (worst == nullptr) {
     in.into.verdicts.push_back({what, target, "not measured, or void", false});
     return;
@@ -78,6 +140,19 @@ void judge_fastest(surroundings& in, const std::string& what, double least,
   const auto elsewhere = placement == "near" ? "" : ", " + placement;
   in.into.verdicts.push_back({what, target, text_of(*worst) + " to " + worst->peer + elsewhere,
                               worst->median >= least});
+}
+
+void run_pinned_or_crowded(contest& of, surroundings& in, plan how) {
+  if (of.params.threads <= in.workers.size()) {
+    return run_contest(of, how, in.workers, in.random, in.into);
+  }
+  team crowd(std::vector<int>(of.params.threads, team::any_cpu));
+  of.crowd = &crowd;
+  // Longer than a turn of the scheduler's, and so fewer.
+  how.slice_ns *= 4;
+  how.rounds = how.rounds / 2 + 1;
+  run_contest(of, how, in.workers, in.random, in.into);
+  of.crowd = nullptr;
 }
 
 std::string fresh_file(const surroundings& in, const std::string& name) {

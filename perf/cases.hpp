@@ -18,6 +18,7 @@ struct surroundings {
   bool quick = false;
   bool full = false;         // also peers that were never among the fastest
   bool plant_wrong = false;  // adds a contender that issues a number twice
+  bool plant_slow = false;   // adds one that is slow, and ours once more
   std::string directory;     // for checkpoint files; on the storage that is to be measured
   std::string program;       // path of this program, to run parts of it as processes to be killed
   team& workers;
@@ -28,6 +29,7 @@ struct surroundings {
 struct named_case {
   std::string name;
   std::string what;
+  // 0: left out in that mode, unless asked for by its name.
   double seconds;        // about, in the default mode
   double quick_seconds;  // about, in --quick
   double full_seconds;   // about, in --full
@@ -40,30 +42,45 @@ const std::vector<named_case>& all_cases();
 void run_counter_strict(surroundings& in);
 void run_counter_durable(surroundings& in);
 void run_counter_block(surroundings& in);
+// block_gap_case.cpp
+void run_block_gap(surroundings& in);
+// sweep_case.cpp
+void run_sweep_batch(surroundings& in);
+void run_sweep_payload(surroundings& in);
+void run_sweep_slots(surroundings& in);
 // keeper_case.cpp
 void run_keeper(surroundings& in);
 // each_case.cpp
 void run_durable_each(surroundings& in);
+// systems_case.cpp
+void run_durable_systems(surroundings& in);
 // recovery_case.cpp
 void run_recovery(surroundings& in);
 void run_sizes(surroundings& in);
-// ring_case.cpp
-void run_ring(surroundings& in);
-void run_ring_batches(surroundings& in);
-void run_ring_many(surroundings& in);
+// unicast_case.cpp
+void run_unicast(surroundings& in);
+void run_unicast_batch(surroundings& in);
+void run_unicast_many(surroundings& in);
 // payload_case.cpp
-void run_payloads(surroundings& in);
+void run_unicast_payload(surroundings& in);
 // topology_case.cpp
-void run_joins(surroundings& in);
-void run_broadcasts(surroundings& in);
-void run_graphs(surroundings& in);
+void run_sequencer(surroundings& in, unsigned producers);
+void run_multicast(surroundings& in, unsigned consumers);
+void run_multicast_more(surroundings& in);
+void run_many_to_many(surroundings& in);
+void run_work_sharing(surroundings& in);
+void run_pipeline(surroundings& in);
+void run_diamond(surroundings& in);
 // ping_pong_case.cpp
 void run_ping_pong(surroundings& in);
-// latency_case.cpp
-void run_latency(surroundings& in);
+// one_way_case.cpp
+void run_one_way(surroundings& in);
+void run_one_way_load(surroundings& in);
 // wake_case.cpp
 void run_wake(surroundings& in);
 void run_parking_publish(surroundings& in);
+// placement_case.cpp
+void run_placements(surroundings& in);
 // memory_case.cpp
 void run_memory(surroundings& in);
 
@@ -81,6 +98,9 @@ void judge_ratio(surroundings& in, const std::string& what, const std::string& t
 void judge_fastest(surroundings& in, const std::string& what, double least,
                    const std::string& name, const std::string& ours,
                    const std::function<bool(const std::string& peer)>& counts);
+// Runs a contest on pinned threads or, where they are more than the CPUs, in the way of the
+// crowded: see METHOD.md.
+void run_pinned_or_crowded(contest& of, surroundings& in, plan how);
 // Files of this run only.
 std::string fresh_file(const surroundings& in, const std::string& name);
 

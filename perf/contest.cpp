@@ -178,11 +178,17 @@ const char* name_of(regime which) {
   }
 }
 
+// Where the CPUs are chosen by what they share, that goes before what the probe says.
+std::string placement_in(const contest& of, regime which) {
+  return of.place.empty() ? name_of(which) : of.place + "_" + name_of(which);
+}
+
 // What a line's transfer took in the rounds of a row.
-double transfer_in(const lane& of, const std::string& placement) {
+double transfer_in(const contest& in, const lane& of, const std::string& placement) {
   std::vector<double> all;
   for (const auto& each : of.samples) {
-    if (each.taken && name_of(regime_of(each)) == placement) all.push_back(each.probe);
+    const bool here = each.taken && placement_in(in, regime_of(each)) == placement;
+    if (here) all.push_back(each.probe);
   }
   return all.empty() ? 0 : quantile(all, 0.5);
 }
@@ -248,8 +254,30 @@ void add_rows(const contest& of, const std::vector<std::vector<double>>& samples
   }
 }
 
+bool plan::names(const std::string& contender) const {
+  return std::any_of(peers.begin(), peers.end(), [&](const std::string& peer) {
+    return contender == peer || contender.starts_with(peer + "_");
+  });
+}
+
+bool plan::wants(const std::string& contender) const {
+  for (const char* always : {"sequencer", "null", "planted", "idle_loop"}) {
+    if (contender.starts_with(always)) return true;
+  }
+  return peers.empty() || names(contender);
+}
+
+void keep_wanted(contest& of, const plan& how) {
+  std::erase_if(of.entries, [&](const entry& each) { return !how.wants(each.name); });
+  std::erase_if(of.ratios, [&](const auto& each) {
+    return index_of(of, each.first) == of.entries.size() ||
+           index_of(of, each.second) == of.entries.size();
+  });
+}
+
 void run_contest(contest& of, const plan& how, team& workers, std::mt19937_64& random,
                  results& into) {
+  keep_wanted(of, how);
   stage on(of, how, workers);
   std::vector<std::size_t> order(of.entries.size());
   std::iota(order.begin(), order.end(), 0);
@@ -266,7 +294,7 @@ void run_contest(contest& of, const plan& how, team& workers, std::mt19937_64& r
   }
   const auto before = into.rows.size();
   for (const auto which : {regime::one, regime::near, regime::sibling, regime::far}) {
-    of.params.placement = name_of(which);
+    of.params.placement = placement_in(of, which);
     const auto mean = [](const sample& each) { return each.ns; };
     add_rows(of, in_regime(on.lanes(), which, mean), discarded, wrong, "ns/item", random,
              into);
@@ -283,10 +311,11 @@ void run_contest(contest& of, const plan& how, team& workers, std::mt19937_64& r
   add_void_rows(of, on.lanes(), before, into);
   for (auto at = before; at < into.rows.size(); ++at) {
     const auto& lane = on.lanes()[index_of(of, into.rows[at].contender)];
-    into.rows[at].transfer_ns = transfer_in(lane, into.rows[at].params.placement);
+    into.rows[at].transfer_ns = transfer_in(of, lane, into.rows[at].params.placement);
     into.rows[at].disturbed = static_cast<std::uint64_t>(
         std::count_if(lane.samples.begin(), lane.samples.end(),
                       [](const sample& each) { return each.taken && each.disturbed; }));
+    into.rows[at].gap = of.entries[index_of(of, into.rows[at].contender)].runs->gap();
   }
 }
 

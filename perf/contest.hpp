@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <span>
 #include <string>
@@ -44,6 +45,8 @@ class contender {
   virtual double own_ns() { return -1; }
   // One figure for each of contest::extras, of what record() did last.
   virtual std::vector<double> extras() { return {}; }
+  // Most numbers that nobody would ever get if everything stopped at once; not of all.
+  virtual std::optional<std::uint64_t> gap() { return std::nullopt; }
 };
 
 struct entry {
@@ -57,6 +60,7 @@ struct contest {
   parameters params;
   unsigned counting = 0;  // threads whose items count; 0: all
   unsigned working = 0;   // threads of the team that work; 0: all, and none has threads of its own
+  std::string place;      // how its CPUs lie to each other, where they are chosen
   team* crowd = nullptr;  // who works instead of the pinned team, being more than there are CPUs
   std::vector<std::string> extras;  // figures of each checked slice: rows of "case_extra", in ns
   std::vector<entry> entries;
@@ -67,11 +71,20 @@ struct plan {
   std::uint64_t rounds = 61;
   double slice_ns = 10e6;  // one timed slice
   std::uint64_t seed = 0;
+  std::vector<std::string> peers = {};  // the only ones that are wanted; empty: all
+
+  // Whether it was asked for: "redis" means redis_always too.
+  bool names(const std::string& contender) const;
+  // Ours and what shows that measuring works are always wanted.
+  bool wants(const std::string& contender) const;
 };
 
 // Runs a contest: in every round every contender once, in random order. Adds rows and ratios.
 void run_contest(contest& of, const plan& how, team& workers, std::mt19937_64& random,
                  results& into);
+
+// Drops the peers that are not wanted, and their ratios.
+void keep_wanted(contest& of, const plan& how);
 
 // Rows and ratios from samples taken elsewhere: samples[entry][round], NaN where there is none.
 void add_rows(const contest& of, const std::vector<std::vector<double>>& samples,

@@ -19,8 +19,8 @@ namespace {
 std::string cpuinfo(const std::string& key) {
   std::ifstream file("/proc/cpuinfo");
   for (std::string line; std::getline(file, line);) {
-    if (line.compare(0, key.size(), key) != 0) continue;
     const auto colon = line.find(':');
+    if (line.substr(0, line.find_last_not_of(" \t", colon - 1) + 1) != key) continue;
     if (colon != line.npos && colon + 2 <= line.size()) return line.substr(colon + 2);
   }
   return {};
@@ -47,6 +47,10 @@ host_facts look_at_host() {
   host.name = names.nodename;
   host.kernel = std::string(names.sysname) + " " + names.release + " " + names.machine;
   host.cpu_model = cpuinfo("model name");
+  host.cpu_family = cpuinfo("cpu family");
+  host.cpu_number = cpuinfo("model");
+  host.cpu_stepping = cpuinfo("stepping");
+  host.caches = read_caches(cpu_directory, usable_cpus().front());
   host.compiler = __VERSION__;
   host.cpus = std::thread::hardware_concurrency();
   const auto flags = cpuinfo("flags");

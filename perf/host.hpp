@@ -7,11 +7,18 @@
 
 #include <sequencer/cpu.hpp>
 
+#include "topology.hpp"
+
 namespace perf {
 
 struct host_facts {
   std::string name;
   std::string cpu_model;
+  // Decimal, as the system says; empty where it does not.
+  std::string cpu_family;
+  std::string cpu_number;  // the model within the family
+  std::string cpu_stepping;
+  cache_sizes caches;  // of the first CPU that may be used
   std::string kernel;
   std::string compiler;
   unsigned cpus = 0;

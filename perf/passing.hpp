@@ -21,7 +21,7 @@
 // event is looked at: the order and the count of each slice are checked.
 namespace perf {
 
-inline constexpr std::size_t most_in_batch = 128;
+inline constexpr std::size_t most_in_batch = 512;
 
 class passing_contender : public contender {
  public:
@@ -63,8 +63,11 @@ struct bare_polling {};
 template <class Ring, class Event, class Waiting = bare_polling>
 class ring_passing : public passing_contender {
  public:
-  explicit ring_passing(std::uint64_t batch)
-      : batch_(batch), out_(producer_on<sequencer::wait::spin>(ring_)), in_(poller_on(ring_)) {}
+  explicit ring_passing(std::uint64_t batch, std::size_t slots = slots_for<Event>)
+      : batch_(batch),
+        ring_(sequencer::slots<Event>(slots)),
+        out_(producer_on<sequencer::wait::spin>(ring_)),
+        in_(poller_on(ring_)) {}
 
  private:
   void put(std::uint64_t next, std::uint64_t end) override {
@@ -103,7 +106,7 @@ class ring_passing : public passing_contender {
   }
 
   std::uint64_t batch_;
-  Ring ring_{sequencer::slots<Event>(slots_for<Event>)};
+  Ring ring_;
   // Each is written by its own thread.
   alignas(128) std::optional<producer_of<Ring, sequencer::wait::spin>> out_;
   alignas(128) poller_of<Ring> in_;
@@ -115,7 +118,9 @@ template <class Queue>
 class queue_passing : public passing_contender {
  public:
   using event = typename Queue::event;
-  explicit queue_passing(std::uint64_t batch) : batch_(batch) {}
+  template <class... Slots>
+  explicit queue_passing(std::uint64_t batch, Slots... slots)
+      : batch_(batch), queue_(std::make_unique<Queue>(slots...)) {}
 
   static constexpr bool has_batches = requires(Queue q, event* e) { q.take_some(e, 1); };
   static constexpr bool has_loops = requires(Queue q, std::uint64_t* e) { q.take_all(0, 1, e); };
@@ -178,7 +183,7 @@ class queue_passing : public passing_contender {
   }
 
   std::uint64_t batch_;
-  std::unique_ptr<Queue> queue_ = std::make_unique<Queue>();
+  std::unique_ptr<Queue> queue_;
 };
 
 }  // namespace perf

@@ -33,16 +33,17 @@ contest payload_contest(const surroundings& in, const std::string& name, std::ui
 
 }  // namespace
 
-void run_payloads(surroundings& in) {
+void run_unicast_payload(surroundings& in) {
   if (in.workers.size() < 2) return;
   for (const std::uint64_t batch : {1u, 10u, 100u}) {
-    const auto name = batch == 1 ? "ring_64" : fmt::format("ring_64_batch_{}", batch);
+    const std::string one = "unicast_1p1c_64";
+    const auto name = batch == 1 ? one : fmt::format("{}_batch_{}", one, batch);
     auto of = payload_contest<64>(in, name, batch);
     run_contest(of, in.how, in.workers, in.random, in.into);
     judge_fastest(in, fmt::format("ring, events of 64 bytes, batches of {}", batch), 1.3, name,
                   "sequencer", is_queue);
   }
-  auto of = payload_contest<1000>(in, "ring_1000", 1);
+  auto of = payload_contest<1000>(in, "unicast_1p1c_1000", 1);
   run_contest(of, in.how, in.workers, in.random, in.into);
 }
 

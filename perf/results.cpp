@@ -27,6 +27,12 @@ ordered_json to_json(const parameters& params) {
 ordered_json to_json(const host_facts& host, const results& all) {
   return {{"name", host.name},
           {"cpu", host.cpu_model},
+          {"cpu_family", host.cpu_family},
+          {"cpu_model", host.cpu_number},
+          {"cpu_stepping", host.cpu_stepping},
+          {"l1_bytes", host.caches.l1},
+          {"l2_bytes", host.caches.l2},
+          {"l3_bytes", host.caches.l3},
           {"cpus", host.cpus},
           {"kernel", host.kernel},
           {"compiler", host.compiler},
@@ -43,6 +49,7 @@ ordered_json to_json(const row& of) {
                    {"unit", of.unit},   {"rounds", of.rounds}, {"discarded", of.discarded},
                    {"p10", of.p10},     {"median", of.median}, {"p90", of.p90},
                    {"valid", of.valid}, {"transfer_ns", of.transfer_ns}};
+  if (of.gap) out["gap"] = *of.gap;
   if (of.disturbed != 0) out["disturbed"] = of.disturbed;
   if (!of.valid) out["why"] = of.why;
   return out;
@@ -78,12 +85,27 @@ std::string span(double ns) {
   return fmt::format("{:.3f}", ns);
 }
 
+// In at most five places.
+std::string count(std::uint64_t n) {
+  if (n >= std::uint64_t{100} << 20) return fmt::format("{}Mi", n >> 20);
+  return n >= 100'000 ? fmt::format("{}Ki", n >> 10) : fmt::format("{}", n);
+}
+
 std::string note_on(const row& of) {
   if (!of.valid) return "VOID: " + of.why;
   std::string note;
+  if (of.gap) note += fmt::format("gap {} ", *of.gap);
   if (of.p90 > 1.5 * of.p10) note += "wide ";
   if (of.disturbed != 0) note += fmt::format("{} disturbed ", of.disturbed);
   return note;
+}
+
+// Threads, bytes of an item, items a call, and slots or numbers a block.
+constexpr const char* columns = "thr bytes call    of";
+
+std::string text_of(const parameters& params) {
+  return fmt::format("{:>3} {:>5} {:>4} {:>5}", params.threads, params.payload, params.batch,
+                     count(params.capacity));
 }
 
 }  // namespace
@@ -122,19 +144,19 @@ std::string results::placement_of(const std::string& name) const {
 }
 
 void print_rows(const results& all) {
-  fmt::print("\n{:<17} {:<22} {:>7} {:<7} {:>5} {:>11} {:>11} {:>11} {:>7} {:>5}\n", "case",
-             "contender", "threads", "place", "line", "p10", "median", "p90", "rounds", "disc.");
+  fmt::print("\n{:<26} {:<22} {:>20} {:<7} {:>5} {:>11} {:>11} {:>11} {:>7} {:>5}\n", "case",
+             "contender", columns, "place", "line", "p10", "median", "p90", "rounds", "disc.");
   for (const auto& each : all.rows) {
-    fmt::print("{:<17} {:<22} {:>7} {:<7} {:>5} {:>11} {:>11} {:>11} {:>7} {:>5}  {}\n",
-               each.name, each.contender, each.params.threads, each.params.placement,
+    fmt::print("{:<26} {:<22} {:>20} {:<7} {:>5} {:>11} {:>11} {:>11} {:>7} {:>5}  {}\n",
+               each.name, each.contender, text_of(each.params), each.params.placement,
                each.transfer_ns == 0 ? "" : fmt::format("{:.0f}", each.transfer_ns), span(each.p10),
                span(each.median), span(each.p90), each.rounds, each.discarded, note_on(each));
   }
-  fmt::print("\n{:<17} {:<22} {:<22} {:>7} {:<7} {:>22} {:>9}\n", "case", "ours", "peer",
-             "threads", "place", "times as fast [95 %]", "wins");
+  fmt::print("\n{:<26} {:<22} {:<22} {:>20} {:<7} {:>22} {:>9}\n", "case", "ours", "peer", columns,
+             "place", "times as fast [95 %]", "wins");
   for (const auto& each : all.ratios) {
-    fmt::print("{:<17} {:<22} {:<22} {:>7} {:<7} {:>22} {:>9}\n", each.name, each.ours, each.peer,
-               each.params.threads, each.params.placement,
+    fmt::print("{:<26} {:<22} {:<22} {:>20} {:<7} {:>22} {:>9}\n", each.name, each.ours, each.peer,
+               text_of(each.params), each.params.placement,
                fmt::format("{:.3f} [{:.3f}, {:.3f}]", each.median, each.low, each.high),
                fmt::format("{} of {}", each.wins, each.rounds));
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct row {
   std::string why;     // where not valid
   std::uint64_t disturbed = 0;  // rounds that count although something disturbed them
   double transfer_ns = 0;       // of a line between the two CPUs, meanwhile; 0 where there is none
+  std::optional<std::uint64_t> gap = {};  // numbers lost at worst when everything stops at once
 };
 
 // How many times as fast as the peer we are, round by round.

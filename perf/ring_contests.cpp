@@ -9,13 +9,14 @@ void add_queues(contest& to, const surroundings& in,
                 const std::function<bool(const peers::offer&)>& fits,
                 const std::function<std::unique_ptr<contender>(const peers::offer&)>& make) {
   for (const auto& each : peers::all_offers()) {
-    if (fits(each) && (each.usual || in.full)) to.entries.push_back({each.name, make(each)});
+    const bool wanted = (each.usual || in.full) && in.how.wants(each.name);
+    if (fits(each) && wanted) to.entries.push_back({each.name, make(each)});
   }
 }
 
 void add_lmax(contest& to, const surroundings& in, const std::string& shape,
               const std::string& waiting, unsigned threads) {
-  if (!lmax_contender::can_run()) return;
+  if (!lmax_contender::can_run() || !in.how.wants("lmax_" + waiting)) return;
   to.entries.push_back(
       {"lmax_" + waiting, std::make_unique<lmax_contender>(shape, waiting, threads, false)});
   if (in.plant_wrong && waiting == "spin") {

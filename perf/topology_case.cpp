@@ -1,14 +1,13 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #include <fmt/format.h>
 
-#include <optional>
-
 #include <sequencer/ring.hpp>
 
 #include "cases.hpp"
 #include "crossing.hpp"
 #include "graph_contenders.hpp"
 #include "ring_contests.hpp"
+#include "sharing.hpp"
 
 // Shapes of more than two threads. Where they are more than the CPUs, everybody makes way while it
 // waits, by yielding or by sleeping, and nobody is pinned; else each spins on a CPU of its own.
@@ -26,8 +25,6 @@ class shape_contest {
       : crowded_(threads > in.workers.size()) {
     of.name = name;
     of.params = {8, 1, threads, slots_for<number>, "one"};
-    if (crowded_) crowd_.emplace(std::vector<int>(threads, team::any_cpu));
-    if (crowded_) of.crowd = &*crowd_;
   }
 
   // Ours by each strategy: make.operator()<How>().
@@ -51,11 +48,7 @@ class shape_contest {
   void play(surroundings& in) {
     compare(of, "sequencer");
     if (crowded_) compare(of, "sequencer:park");
-    auto how = in.how;
-    // Longer than a turn of the scheduler's, and so fewer.
-    if (crowded_) how.slice_ns *= 4;
-    if (crowded_) how.rounds = how.rounds / 2 + 1;
-    run_contest(of, how, in.workers, in.random, in.into);
+    run_pinned_or_crowded(of, in, in.how);
   }
 
   bool crowded() const noexcept { return crowded_; }
@@ -64,7 +57,6 @@ class shape_contest {
 
  private:
   const bool crowded_;
-  std::optional<team> crowd_;
 };
 
 // Loses the last event of a producer now and then.
@@ -95,9 +87,11 @@ void add_rings(shape_contest& to, const surroundings& in, unsigned producers,
       {"planted_wrong", std::make_unique<planted_crossing>(producers, consumers)});
 }
 
-void run_join(surroundings& in, unsigned producers) {
+}  // namespace
+
+void run_sequencer(surroundings& in, unsigned producers) {
   const auto shape = fmt::format("{}p1c", producers);
-  shape_contest at(in, "ring_" + shape, producers + 1);
+  shape_contest at(in, "sequencer_" + shape, producers + 1);
   at.of.counting = producers;
   add_rings<sequencer::ring<number, sequencer::producers::many>>(at, in, producers, 1);
   add_queues(
@@ -111,15 +105,18 @@ void run_join(surroundings& in, unsigned producers) {
   judge_lmax(in, what, at.of.name, "sequencer");
 }
 
-void run_broadcast(surroundings& in, unsigned consumers) {
+void run_multicast(surroundings& in, unsigned consumers) {
   const auto shape = fmt::format("1p{}c", consumers);
-  shape_contest at(in, "ring_" + shape, consumers + 1);
+  shape_contest at(in, "multicast_" + shape, consumers + 1);
   at.of.counting = 1;
   add_rings<sequencer::ring<number, sequencer::producers::one>>(at, in, 1, consumers);
-  at.add_java(in, shape);
+  if (consumers < 10) at.add_java(in, shape);
   at.play(in);
+  if (consumers >= 10) return;
   judge_lmax(in, fmt::format("ring, 1 producer, {} consumers", consumers), at.of.name, "sequencer");
 }
+
+namespace {
 
 void run_graph(surroundings& in, const std::string& name, shape_of_graph shape) {
   shape_contest at(in, name, 4);
@@ -142,17 +139,55 @@ void run_graph(surroundings& in, const std::string& name, shape_of_graph shape) 
 
 }  // namespace
 
-void run_joins(surroundings& in) {
-  for (const unsigned producers : {2u, 3u}) run_join(in, producers);
+// As many consumers as producers, and each consumer sees everything.
+void run_many_to_many(surroundings& in) {
+  for (const unsigned n : {2u, 4u, 8u}) {
+    if (n > 2 && (!in.full || 2 * n > in.workers.size())) continue;
+    const auto shape = fmt::format("{0}p{0}c", n);
+    shape_contest at(in, "many_to_many_" + shape, 2 * n);
+    at.of.counting = n;
+    add_rings<sequencer::ring<number, sequencer::producers::many>>(at, in, n, n);
+    at.add_java(in, shape);
+    at.play(in);
+  }
 }
 
-void run_broadcasts(surroundings& in) {
-  for (const unsigned consumers : {2u, 3u}) run_broadcast(in, consumers);
+// Only where each has a CPU of its own.
+void run_multicast_more(surroundings& in) {
+  for (const unsigned consumers : {7u, 15u, 31u, 63u}) {
+    if (consumers < in.workers.size()) {
+      run_multicast(in, consumers);
+    } else {
+      in.into.remarks.push_back(fmt::format(
+          "not measured: multicast_1p{}c: {} CPUs are needed", consumers, consumers + 1));
+    }
+  }
 }
 
-void run_graphs(surroundings& in) {
-  run_graph(in, "pipeline_3", shape_of_graph::pipeline);
-  run_graph(in, "diamond", shape_of_graph::diamond);
+// Each event goes to one of several workers.
+void run_work_sharing(surroundings& in) {
+  using ring = sequencer::ring<number, sequencer::producers::one>;
+  for (const unsigned workers : {2u, 3u, 7u, 15u}) {
+    if (workers > 2 && !(in.full && (workers == 3 || workers < in.workers.size()))) continue;
+    shape_contest at(in, fmt::format("work_sharing_1p{}w", workers), workers + 1);
+    at.of.counting = 1;
+    at.add_ours([&]<class How>() -> std::unique_ptr<contender> {
+      return std::make_unique<crew_sharing<ring, How>>(workers);
+    });
+    if (in.plant_wrong) {
+      at.of.entries.push_back(
+          {"planted_wrong", std::make_unique<crew_sharing<ring, wait::yield>>(workers, true)});
+    }
+    for (const auto& each : peers::all_sharing_offers()) {
+      const bool wanted = (each.usual || in.full) && in.how.wants(each.name);
+      if (wanted) at.of.entries.push_back({each.name, each.sharing(1, workers)});
+    }
+    at.play(in);
+  }
 }
+
+void run_pipeline(surroundings& in) { run_graph(in, "pipeline_3", shape_of_graph::pipeline); }
+
+void run_diamond(surroundings& in) { run_graph(in, "diamond_1p3c", shape_of_graph::diamond); }
 
 }  // namespace perf

@@ -130,12 +130,12 @@ contest two_threads(const std::string& name) {
 
 void run_wake(surroundings& in) {
   if (in.workers.size() < 2) return;
-  auto of = two_threads("wake_up");
+  auto of = two_threads("wake");
   of.entries.push_back({"sequencer", std::make_unique<waking<ring_bed>>()});
   of.entries.push_back({"bare_futex", std::make_unique<waking<futex_bed>>()});
   of.ratios = {{"sequencer", "bare_futex"}};
   run_contest(of, in.how, in.workers, in.random, in.into);
-  judge_ratio(in, "waking a parked consumer, cost vs a bare futex", "<= 1.15 x", "wake_up", 2,
+  judge_ratio(in, "waking a parked consumer, cost vs a bare futex", "<= 1.15 x", "wake", 2,
               "sequencer", "bare_futex", [](const ratio& each) { return each.median >= 1 / 1.15; });
 }
 

@@ -80,7 +80,7 @@ class [[nodiscard]] claim {
 
   void forget() noexcept { of_ = nullptr; }
 
-  // Of one slot, for who is sure that its producer has not ended, so that no other one waits for it.
+  // Of one slot, for who is sure that its producer has not ended: so nobody else waits for it.
   void publish_only() noexcept {
     mark(range_.first, stamp::published(range_.first));
     auto& of = *std::exchange(of_, nullptr);

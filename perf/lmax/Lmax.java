@@ -152,7 +152,7 @@ public final class Lmax {
   private void addStages() {
     if (shape.equals("pipeline_3")) {
       add(add(add()));
-    } else if (shape.equals("diamond")) {
+    } else if (shape.equals("diamond_1p3c")) {
       add(add(), add());
     } else {
       final int consumers = shape.charAt(3) == 'c' ? shape.charAt(2) - '0' : 1;
@@ -172,7 +172,7 @@ public final class Lmax {
 
   // In a graph it is the last stage that holds producers back.
   private Sequence[] lastOf(Sequence[] all) {
-    final boolean graph = shape.equals("pipeline_3") || shape.equals("diamond");
+    final boolean graph = shape.equals("pipeline_3") || shape.equals("diamond_1p3c");
     return graph ? new Sequence[] {all[all.length - 1]} : all;
   }
 

@@ -45,6 +45,7 @@ using any_word = words_of<number, producers::many>;
 [[maybe_unused]] const bool offered[]{
     offer_queue<optimist<one_word>>("atomic_queue", {}),
     offer_queue<optimist<any_word>>("atomic_queue", {.many = true}),
+    offer_sharing<optimist<any_word>>("atomic_queue"),
     offer_queue<optimist<atomic_queue::RetryDecorator<one_word>>>("atomic_queue_try",
                                                                   {.usual = false}),
     offer_queue<optimist<atomic_queue::RetryDecorator<any_word>>>(
@@ -53,6 +54,8 @@ using any_word = words_of<number, producers::many>;
     offer_queue<optimist2<number, producers::many>>("atomic_queue2",
                                                     {.many = true, .usual = false}),
     offer_queue<optimist2<wide<64>, producers::single>>("atomic_queue2", {}),
+    offer_queue<optimist2<wide<256>, producers::single>>("atomic_queue2", {}),
+    offer_queue<optimist2<wide<1024>, producers::single>>("atomic_queue2", {}),
 };
 
 }  // namespace

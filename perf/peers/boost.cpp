@@ -8,10 +8,11 @@ namespace perf::peers {
 
 namespace {
 
-template <class Event>
-struct boost_spsc {
+// What all of them do, by whatever type holds the elements.
+template <class Event, class Queue>
+struct boost_spsc_on {
   using event = Event;
-  boost::lockfree::spsc_queue<Event, boost::lockfree::capacity<slots_for<Event>>> queue;
+  Queue queue;
   void put(const Event& e) {
     while (!queue.push(e)) sequencer::cpu::relax();
   }
@@ -25,6 +26,17 @@ struct boost_spsc {
     }
   }
   std::size_t take_some(Event* to, std::size_t n) { return queue.pop(to, n); }
+};
+
+template <class Event>
+using boost_spsc =
+    boost_spsc_on<Event,
+                  boost::lockfree::spsc_queue<Event, boost::lockfree::capacity<slots_for<Event>>>>;
+
+struct boost_spsc_sized
+    : boost_spsc_on<std::uint64_t, boost::lockfree::spsc_queue<std::uint64_t>> {
+  explicit boost_spsc_sized(std::size_t slots)
+      : boost_spsc_on{boost::lockfree::spsc_queue<std::uint64_t>(slots)} {}
 };
 
 struct boost_queue {
@@ -43,8 +55,12 @@ struct boost_queue {
 [[maybe_unused]] const bool offered[]{
     offer_queue<boost_spsc<std::uint64_t>>("boost_spsc", {}),
     offer_queue<boost_spsc<wide<64>>>("boost_spsc", {}),
+    offer_queue<boost_spsc<wide<256>>>("boost_spsc", {}),
     offer_queue<boost_spsc<wide<1000>>>("boost_spsc", {}),
+    offer_queue<boost_spsc<wide<1024>>>("boost_spsc", {}),
+    offer_sized<boost_spsc_sized>("boost_spsc"),
     offer_queue<boost_queue>("boost_queue", {.many = true, .usual = false}),
+    offer_sharing<boost_queue>("boost_queue", false),
 };
 
 }  // namespace

@@ -12,7 +12,8 @@ namespace {
 template <class Event>
 struct ck {
   using event = Event;
-  ck() : queue(ck_queue_new(slots_for<Event>, sizeof(Event))) {
+  explicit ck(std::size_t slots = slots_for<Event>)
+      : queue(ck_queue_new(static_cast<unsigned>(slots), sizeof(Event))) {
     if (queue == nullptr) throw std::bad_alloc();
   }
   ~ck() { ck_queue_free(queue); }
@@ -22,6 +23,7 @@ struct ck {
 };
 
 struct ck_numbers : ck<std::uint64_t> {
+  using ck::ck;
   void put(event e) { ck_queue_put_all(queue, e, e + 1); }
   event take() {
     event kept;
@@ -53,6 +55,7 @@ struct ck_of_many : ck<std::uint64_t> {
 [[maybe_unused]] const bool offered[]{
     offer_queue<ck_numbers>("ck_ring", {}),
     offer_queue<ck_wide>("ck_ring", {}),
+    offer_sized<ck_numbers>("ck_ring"),
     offer_queue<ck_of_many>("ck_ring_mp", {.many = true, .usual = false}),
 };
 

@@ -11,7 +11,8 @@ namespace {
 template <class Event>
 struct readerwriterqueue {
   using event = Event;
-  moodycamel::ReaderWriterQueue<Event> queue{slots_for<Event>};
+  explicit readerwriterqueue(std::size_t slots = slots_for<Event>) : queue(slots) {}
+  moodycamel::ReaderWriterQueue<Event> queue;
   void put(const Event& e) {
     while (!queue.try_enqueue(e)) sequencer::cpu::relax();
   }
@@ -29,10 +30,16 @@ struct concurrentqueue {
   moodycamel::ConcurrentQueue<event> queue{2 * capacity};
   std::vector<moodycamel::ProducerToken> in = tokens(queue);
   moodycamel::ConsumerToken out{queue};
+  std::vector<moodycamel::ConsumerToken> outs = takers(queue);
 
   static std::vector<moodycamel::ProducerToken> tokens(moodycamel::ConcurrentQueue<event>& of) {
     std::vector<moodycamel::ProducerToken> all;
     for (unsigned i = 0; i < most_producers; ++i) all.emplace_back(of);
+    return all;
+  }
+  static std::vector<moodycamel::ConsumerToken> takers(moodycamel::ConcurrentQueue<event>& of) {
+    std::vector<moodycamel::ConsumerToken> all;
+    for (unsigned i = 0; i < most_consumers; ++i) all.emplace_back(of);
     return all;
   }
   void put(event e) {
@@ -45,6 +52,11 @@ struct concurrentqueue {
     while (!queue.try_dequeue(out, e)) sequencer::cpu::relax();
     return e;
   }
+  event take_for(unsigned consumer) {
+    event e;
+    while (!queue.try_dequeue(outs[consumer], e)) sequencer::cpu::relax();
+    return e;
+  }
   void put_some(const event* from, std::size_t n) {
     while (!queue.try_enqueue_bulk(in[0], from, n)) sequencer::cpu::relax();
   }
@@ -54,8 +66,12 @@ struct concurrentqueue {
 [[maybe_unused]] const bool offered[]{
     offer_queue<readerwriterqueue<std::uint64_t>>("readerwriterqueue", {}),
     offer_queue<readerwriterqueue<wide<64>>>("readerwriterqueue", {}),
+    offer_queue<readerwriterqueue<wide<256>>>("readerwriterqueue", {}),
     offer_queue<readerwriterqueue<wide<1000>>>("readerwriterqueue", {}),
+    offer_queue<readerwriterqueue<wide<1024>>>("readerwriterqueue", {}),
+    offer_sized<readerwriterqueue<std::uint64_t>>("readerwriterqueue"),
     offer_queue<concurrentqueue>("concurrentqueue", {.many = true}),
+    offer_sharing<concurrentqueue>("concurrentqueue"),
 };
 
 }  // namespace

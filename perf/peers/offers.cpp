@@ -10,6 +10,16 @@ std::vector<offer>& all_offers() {
   return all;
 }
 
+std::vector<sized_offer>& all_sized_offers() {
+  static std::vector<sized_offer> all;
+  return all;
+}
+
+std::vector<sharing_offer>& all_sharing_offers() {
+  static std::vector<sharing_offer> all;
+  return all;
+}
+
 std::vector<std::string> absent() {
   std::vector<std::string> all;
   std::istringstream names(SEQUENCER_PERF_ABSENT);

@@ -16,18 +16,21 @@ template <class Event, unsigned Flags>
 struct rte {
   using event = Event;
   static constexpr bool single = (Flags & RING_F_SP_ENQ) != 0;
+  static constexpr bool one_takes = (Flags & RING_F_SC_DEQ) != 0;
   static constexpr unsigned size = sizeof(Event);
 
-  rte() : queue(static_cast<rte_ring*>(std::aligned_alloc(128, bytes()))) {
+  explicit rte(std::size_t slots = slots_for<Event>)
+      : queue(static_cast<rte_ring*>(std::aligned_alloc(128, bytes(slots)))) {
     if (queue == nullptr) throw std::bad_alloc();
     // One of its places stays empty.
-    if (rte_ring_init(queue, "perf", slots_for<Event>, Flags) != 0) throw std::bad_alloc();
+    const auto count = static_cast<unsigned>(slots);
+    if (rte_ring_init(queue, "perf", count, Flags) != 0) throw std::bad_alloc();
   }
   ~rte() { std::free(queue); }
   rte(const rte&) = delete;
 
-  static std::size_t bytes() {
-    const auto exact = rte_ring_get_memsize_elem(size, slots_for<Event>);
+  static std::size_t bytes(std::size_t slots) {
+    const auto exact = rte_ring_get_memsize_elem(size, static_cast<unsigned>(slots));
     return (static_cast<std::size_t>(exact) + 127) / 128 * 128;
   }
 
@@ -36,7 +39,7 @@ struct rte {
   }
   Event take() {
     Event e;
-    while (rte_ring_sc_dequeue_elem(queue, &e, size) != 0) sequencer::cpu::relax();
+    while (dequeue(&e) != 0) sequencer::cpu::relax();
     return e;
   }
   void put_some(const Event* from, std::size_t n) {
@@ -47,6 +50,10 @@ struct rte {
   }
 
  private:
+  int dequeue(Event* e) {
+    if constexpr (one_takes) return rte_ring_sc_dequeue_elem(queue, e, size);
+    return rte_ring_mc_dequeue_elem(queue, e, size);
+  }
   int enqueue(const Event* e) {
     if constexpr (single) return rte_ring_sp_enqueue_elem(queue, const_cast<Event*>(e), size);
     return rte_ring_mp_enqueue_elem(queue, const_cast<Event*>(e), size);
@@ -63,12 +70,17 @@ struct rte {
 template <class Event>
 using single = rte<Event, RING_F_SP_ENQ | RING_F_SC_DEQ>;
 using many = rte<std::uint64_t, RING_F_SC_DEQ>;
+using shared = rte<std::uint64_t, 0>;
 
 [[maybe_unused]] const bool offered[]{
     offer_queue<single<std::uint64_t>>("rte_ring", {}),
     offer_queue<single<wide<64>>>("rte_ring", {}),
+    offer_queue<single<wide<256>>>("rte_ring", {}),
     offer_queue<single<wide<1000>>>("rte_ring", {}),
+    offer_queue<single<wide<1024>>>("rte_ring", {}),
+    offer_sized<single<std::uint64_t>>("rte_ring"),
     offer_queue<many>("rte_ring_mp", {.many = true, .usual = false}),
+    offer_sharing<shared>("rte_ring_mpmc", false),
 };
 
 }  // namespace

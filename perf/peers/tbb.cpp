@@ -21,8 +21,10 @@ struct tbb_bounded {
   }
 };
 
-[[maybe_unused]] const bool offered =
-    offer_queue<tbb_bounded>("tbb_bounded", {.many = true, .usual = false});
+[[maybe_unused]] const bool offered[]{
+    offer_queue<tbb_bounded>("tbb_bounded", {.many = true, .usual = false}),
+    offer_sharing<tbb_bounded>("tbb_bounded"),
+};
 
 }  // namespace
 

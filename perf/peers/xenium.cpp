@@ -40,6 +40,8 @@ struct ramalhete {
 [[maybe_unused]] const bool offered[]{
     offer_queue<vyukov<std::uint64_t>>("xenium_vyukov", {.many = true}),
     offer_queue<vyukov<wide<64>>>("xenium_vyukov", {.many = true, .usual = false}),
+    offer_sharing<vyukov<std::uint64_t>>("xenium_vyukov"),
+    offer_sharing<ramalhete>("xenium_ramalhete", false),
     offer_queue<ramalhete>("xenium_ramalhete", {.many = true, .usual = false}),
 };
 

@@ -101,6 +101,7 @@ inline constexpr guest guests[] = {
     {"atomic_queue", {"perf/"}},
     {"concurrentqueue", {"perf/"}},
     {"readerwriterqueue", {"perf/"}},
+    {"hiredis", {"perf/"}},
     {"oneapi", {"perf/"}},
     {"xenium", {"perf/"}},
 };

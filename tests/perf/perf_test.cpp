@@ -5,10 +5,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <system_error>
 #include <thread>
 
 #include "tests/tool/command.hpp"
@@ -53,12 +56,18 @@ void expect_top_level(const json& measured) {
   EXPECT_EQ(measured["version"], 1);
   EXPECT_EQ(measured["host"]["seed"], 7);
   EXPECT_GT(measured["host"]["cpus"], 0);
+  for (const char* each : {"cpu_family", "cpu_model", "cpu_stepping", "l1_bytes", "l2_bytes",
+                           "l3_bytes"}) {
+    EXPECT_TRUE(measured["host"].contains(each)) << each;
+  }
 }
 
 void expect_rows(const json& measured) {
   ASSERT_FALSE(measured["rows"].empty());
   for (const auto& row : measured["rows"]) {
     auto keys = keys_of(row);
+    const bool of_blocks = row["case"] == "counter_block" && row.contains("gap");
+    if (of_blocks) keys.erase("gap");
     EXPECT_EQ(keys.erase("why"), row["valid"] == false) << row;
     keys.erase("disturbed");  // only where something did
     EXPECT_EQ(keys, (names{"case", "contender", "params", "unit", "rounds", "discarded",
@@ -111,14 +120,73 @@ TEST(perf, its_json_is_as_documented_and_a_wrong_contender_is_void) {
   expect_only_the_planted_one_void(measured);
 }
 
+// The rows of a tiny run of one case. Where there are two CPUs all cases have some.
+json rows_of(const std::string& name, words more = {}) {
+  const command::scratch scratch;
+  const auto file = scratch / "out.json";
+  words asked{"--quick", "--rounds", "3",      "--slice-ms", "0.2",   "--case",
+              name,      "--directory", scratch / "", "--json", file};
+  asked.insert(asked.end(), more.begin(), more.end());
+  const auto ran = measure(asked);
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  std::ifstream in(file);
+  return json::parse(in, nullptr, false)["rows"];
+}
+
+// The values that a parameter has in the rows of a contender.
+std::set<std::uint64_t> values_of(const json& rows, const std::string& contender,
+                                  const std::string& parameter) {
+  std::set<std::uint64_t> found;
+  for (const auto& row : rows) {
+    EXPECT_TRUE(row["valid"]) << row;
+    if (row["contender"] != contender) continue;
+    found.insert(row["params"][parameter].get<std::uint64_t>());
+  }
+  return found;
+}
+
+TEST(perf, counters_are_measured_with_more_threads_than_cpus_too) {
+  const auto cpus = std::thread::hardware_concurrency();
+  const auto counts = values_of(rows_of("counter_strict"), "sequencer", "threads");
+  EXPECT_TRUE(counts.contains(1));
+  EXPECT_TRUE(counts.contains(2 * cpus));
+}
+
+TEST(perf, a_larger_block_may_lose_more_numbers_and_its_row_says_how_many) {
+  const auto rows = rows_of("block_gap");
+  EXPECT_EQ(values_of(rows, "sequencer", "capacity"), (std::set<std::uint64_t>{1, 256, 65'536}));
+  for (const auto& row : rows) {
+    EXPECT_EQ(row.contains("gap"), row["contender"] != "fetch_add") << row;
+    if (!row.contains("gap")) continue;
+    const std::uint64_t block = row["params"]["capacity"];
+    const std::uint64_t threads = row["params"]["threads"];
+    EXPECT_EQ(row["gap"], block * threads) << row;
+  }
+}
+
+TEST(perf, sweeps_have_a_row_for_each_batch_payload_and_size) {
+  if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "a ring's contests need 2 CPUs";
+  using set = std::set<std::uint64_t>;
+  const auto batches = rows_of("sweep_batch");
+  const auto payloads = rows_of("sweep_payload");
+  for (const char* each : {"sequencer", "boost_spsc"}) {
+    EXPECT_EQ(values_of(batches, each, "batch"), (set{1, 512}));
+    EXPECT_EQ(values_of(payloads, each, "payload"), (set{8, 256}));
+  }
+  EXPECT_GE(values_of(rows_of("sweep_slots"), "sequencer", "capacity").size(), 2);
+}
+
 // One tiny run of contests of the ring, with a wrong contender of each kind.
 TEST(perf, a_wrong_ring_a_wrong_graph_and_a_wrong_disruptor_are_void) {
   if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "a ring's contests need 2 CPUs";
   const command::scratch scratch;
   const auto file = scratch / "out.json";
   const auto ran = measure({"--quick", "--rounds", "3", "--slice-ms", "0.2", "--plant-wrong",
-                            "--case", "ring_1p1c", "--case", "ring_broadcasts", "--case", "graphs",
-                            "--case", "ping_pong", "--directory", scratch / "", "--json", file});
+                            "--case", "unicast_1p1c", "--case", "multicast_1p2c", "--case",
+                            "multicast_1p3c", "--case", "many_to_many", "--case", "work_sharing",
+                            "--case", "one_way_load", "--case", "placements", "--case",
+                            "pipeline_3", "--case", "ping_pong",
+                            "--directory", scratch / "", "--json", file});
   ASSERT_EQ(ran.status, 0) << ran.err;
   std::ifstream in(file);
   std::map<std::string, names> wrong;
@@ -130,14 +198,123 @@ TEST(perf, a_wrong_ring_a_wrong_graph_and_a_wrong_disruptor_are_void) {
   }
   names in_ring{"planted_wrong", "planted_wrong_order"};
   if (ran.out.find("not measured: lmax") == ran.out.npos) in_ring.insert("planted_wrong_lmax");
-  EXPECT_EQ(wrong["ring_1p1c"], in_ring);
-  for (const char* each : {"ring_1p2c", "ring_1p3c", "pipeline_3", "ping_pong"}) {
+  EXPECT_EQ(wrong["unicast_1p1c"], in_ring);
+  for (const char* each : {"multicast_1p2c", "multicast_1p3c", "many_to_many_2p2c",
+                           "work_sharing_1p2w", "pipeline_3", "ping_pong"}) {
     EXPECT_TRUE(wrong[each].contains("planted_wrong")) << each;
   }
 }
 
+// The figures of a tiny run's first ratio of ours to a peer, "threads" 1.
+json ratio_of(const json& measured, const std::string& ours, const std::string& peer) {
+  for (const auto& each : measured["ratios"]) {
+    const bool here = each["ours"] == ours && each["peer"] == peer;
+    if (here && each["params"]["threads"] == 1) return each;
+  }
+  return {};
+}
+
+TEST(perf, a_slow_contender_is_found_slow_and_ours_beside_itself_is_not) {
+  const command::scratch scratch;
+  const auto file = scratch / "out.json";
+  const auto ran = measure({"--quick", "--rounds", "9", "--slice-ms", "0.5", "--plant", "--case",
+                            "counter_strict", "--json", file});
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  std::ifstream in(file);
+  const auto measured = json::parse(in, nullptr, false);
+  // Five pauses for a number, beside one instruction.
+  const auto slow = ratio_of(measured, "sequencer", "planted_slow");
+  ASSERT_TRUE(slow.is_object());
+  EXPECT_GT(slow["low"], 1.0) << slow;
+  const auto again = ratio_of(measured, "sequencer:again", "sequencer");
+  ASSERT_TRUE(again.is_object());
+  EXPECT_LT(again["low"], slow["low"]) << again << slow;
+}
+
+TEST(perf, only_the_peers_that_are_asked_for_take_part) {
+  const command::scratch scratch;
+  const auto file = scratch / "out.json";
+  const words line{"--quick", "--rounds", "3", "--slice-ms", "0.2", "--case", "counter_strict"};
+  auto asked = line;
+  for (const char* each : {"--peer", "mutex", "--json"}) asked.push_back(each);
+  asked.push_back(file);
+  EXPECT_EQ(measure(asked).status, 0);
+  std::ifstream in(file);
+  names found;
+  const auto measured = json::parse(in, nullptr, false);
+  for (const auto& row : measured["rows"]) found.insert(row["contender"]);
+  EXPECT_EQ(found, (names{"null", "sequencer", "mutex"}));
+  for (const auto& each : measured["ratios"]) EXPECT_EQ(each["peer"], "mutex");
+  auto nobody = line;
+  for (const char* each : {"--peer", "nobody"}) nobody.push_back(each);
+  const auto refused = measure(nobody);
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, HasSubstr("--peer nobody"));
+}
+
+// Processes that work in a directory, or below.
+std::set<pid_t> at_work_in(const std::string& directory) {
+  namespace fs = std::filesystem;
+  std::set<pid_t> found;
+  std::error_code gone;
+  for (const auto& each : fs::directory_iterator("/proc", gone)) {
+    const auto name = each.path().filename().string();
+    if (name.find_first_not_of("0123456789") != name.npos) continue;
+    const auto where = fs::read_symlink(each.path() / "cwd", gone).string();
+    if (!gone && where.starts_with(directory)) found.insert(std::stoi(name));
+  }
+  return found;
+}
+
+// A server that does not run as root passes through to its own directory.
+void let_servers_in(const command::scratch& scratch) {
+  namespace fs = std::filesystem;
+  fs::permissions(scratch / "", fs::perms::group_exec | fs::perms::others_exec,
+                  fs::perm_options::add);
+}
+
+TEST(perf, servers_give_right_numbers_and_a_wrong_source_beside_them_is_void) {
+  const command::scratch scratch;
+  let_servers_in(scratch);
+  const auto file = scratch / "out.json";
+  const auto ran = measure({"--quick", "--rounds", "3", "--plant-wrong", "--case",
+                            "durable_systems", "--directory", scratch / "", "--json", file});
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  std::ifstream in(file);
+  std::map<std::string, names> found;
+  const auto measured = json::parse(in, nullptr, false);
+  for (const auto& row : measured["rows"]) {
+    EXPECT_EQ(row["valid"], row["contender"] != "planted_wrong") << row;
+    found[row["case"]].insert(row["contender"]);
+  }
+  for (const char* each : {"sequencer", "sequencer:blocks", "sequencer:each", "planted_wrong"}) {
+    EXPECT_TRUE(found["durable_systems"].contains(each)) << each;
+  }
+  EXPECT_TRUE(found["durable_restart"].contains("sequencer"));
+  // What is not there is said to be not there.
+  for (const auto& [system, row] : {std::pair{"postgresql", "postgresql_loop"},
+                                    {"redis", "redis_always"}}) {
+    const bool absent = ran.out.find(std::string("not measured: ") + system) != ran.out.npos;
+    EXPECT_NE(found["durable_systems"].contains(row), absent) << system;
+  }
+  EXPECT_THAT(at_work_in(scratch / ""), testing::IsEmpty());
+}
+
+TEST(perf, servers_end_when_the_program_is_killed) {
+  const command::scratch scratch;
+  let_servers_in(scratch);
+  command::running program({PERF_PROGRAM, "--quick", "--case", "durable_systems", "--directory",
+                            scratch / ""});
+  std::set<pid_t> servers;
+  while (servers.empty() && !program.ended()) servers = at_work_in(scratch / "");
+  if (servers.empty()) GTEST_SKIP() << "no server is installed, or none can work here";
+  program.signal(SIGKILL);
+  program.finish();
+  while (!at_work_in(scratch / "").empty()) std::this_thread::yield();
+}
+
 TEST(perf, sleepers_and_what_a_ring_takes_are_measured) {
-  const auto ran = measure({"--quick", "--rounds", "3", "--slice-ms", "0.2", "--case", "wake_up",
+  const auto ran = measure({"--quick", "--rounds", "3", "--slice-ms", "0.2", "--case", "wake",
                             "--case", "parking_publish", "--case", "ring_memory"});
   EXPECT_EQ(ran.status, 0) << ran.err;
   EXPECT_THAT(ran.out, HasSubstr("a slot of an event of 48 bytes: 64 bytes"));
@@ -155,7 +332,12 @@ TEST(perf, sizes_are_within_their_targets) {
 TEST(perf, lists_its_cases_and_refuses_others) {
   const auto list = measure({"--list"});
   EXPECT_EQ(list.status, 0);
-  EXPECT_THAT(list.out, HasSubstr("counter_strict"));
+  for (const char* each :
+       {"counter_strict", "counter_durable", "counter_block", "unicast_1p1c", "unicast_1p1c_many",
+        "sequencer_3p1c", "multicast_1p3c", "pipeline_3", "diamond_1p3c", "ping_pong", "one_way",
+        "wake", "durable_each", "recovery"}) {
+    EXPECT_THAT("\n" + list.out, HasSubstr(std::string("\n") + each + " ")) << each;
+  }
   EXPECT_EQ(measure({"--case", "none"}).status, 2);
 }
 

@@ -72,24 +72,28 @@ auto passing_with(std::uint64_t batch) {
 
 }  // namespace
 
-void run_ring(surroundings& in) {
+void run_unicast(surroundings& in) {
   if (in.workers.size() < 2) return;
-  auto of = start_contest(in, "ring_1p1c", 1);
+  auto of = start_contest(in, "unicast_1p1c", 1);
   const auto fits = [](const peers::offer& each) { return !each.many && each.bytes == 8; };
   add_queues(of, in, fits, passing_with(1));
   add_lmax(of, in, "1p1c", "spin", 2);
   compare(of, "sequencer");
   of.ratios.emplace_back("sequencer:fixed", "sequencer");
+  if (in.plant_slow) {
+    of.entries.push_back(make<ring_of_one>("sequencer:again", 1));
+    of.ratios.emplace_back("sequencer:again", "sequencer");
+  }
   run_contest(of, in.how, in.workers, in.random, in.into);
   const std::string what = "ring, one at a time";
-  judge_fastest(in, what + ", vs the fastest queue", 2, "ring_1p1c", "sequencer", is_queue);
-  judge_lmax(in, what, "ring_1p1c", "sequencer");
+  judge_fastest(in, what + ", vs the fastest queue", 2, "unicast_1p1c", "sequencer", is_queue);
+  judge_lmax(in, what, "unicast_1p1c", "sequencer");
 }
 
-void run_ring_batches(surroundings& in) {
+void run_unicast_batch(surroundings& in) {
   if (in.workers.size() < 2) return;
   for (const std::uint64_t batch : {10u, 100u}) {
-    const auto name = fmt::format("ring_batch_{}", batch);
+    const auto name = fmt::format("unicast_1p1c_batch_{}", batch);
     auto of = start_contest(in, name, batch);
     const auto fits = [](const peers::offer& each) { return each.batches && each.bytes == 8; };
     add_queues(of, in, fits, passing_with(batch));
@@ -105,18 +109,18 @@ void run_ring_batches(surroundings& in) {
   }
 }
 
-void run_ring_many(surroundings& in) {
+void run_unicast_many(surroundings& in) {
   if (in.workers.size() < 2) return;
-  auto of = start_contest(in, "ring_many_1p1c", 1);
+  auto of = start_contest(in, "unicast_1p1c_many", 1);
   const auto fits = [](const peers::offer& each) { return each.many && each.bytes == 8; };
   add_queues(of, in, fits, passing_with(1));
   add_lmax(of, in, "1p1c_multi", "spin", 2);
   compare(of, "sequencer:many");
   run_contest(of, in.how, in.workers, in.random, in.into);
   const std::string what = "ring for many, one producer";
-  judge_fastest(in, what + ", vs the fastest queue", 1.3, "ring_many_1p1c", "sequencer:many",
+  judge_fastest(in, what + ", vs the fastest queue", 1.3, "unicast_1p1c_many", "sequencer:many",
                 is_queue);
-  judge_lmax(in, what, "ring_many_1p1c", "sequencer:many");
+  judge_lmax(in, what, "unicast_1p1c_many", "sequencer:many");
 }
 
 }  // namespace perf

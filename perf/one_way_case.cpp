@@ -11,6 +11,7 @@
 #include <sequencer/ring.hpp>
 
 #include "cases.hpp"
+#include "one_way.hpp"
 #include "ring_contests.hpp"
 #include "ring_ends.hpp"
 #include "stats.hpp"
@@ -29,23 +30,17 @@ struct percentile {
 constexpr percentile percentiles[]{
     {"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}, {"p99.99", 0.9999}};
 
-// One way from a thread to another, of events that carry their moment.
-class link {
- public:
-  virtual ~link() = default;
-  virtual void send(std::uint64_t moment) = 0;
-  // The next one, or 0 where there is none yet.
-  virtual std::uint64_t look() = 0;
-};
-
-class ring_of_moments : public link {
+class ring_of_moments : public one_way_link {
  public:
   void send(std::uint64_t moment) override {
     static_cast<void>(out_.publish([&](std::uint64_t& event) { event = moment; }));
   }
-  std::uint64_t look() override {
+  std::uint64_t take() override {
     std::uint64_t moment = 0;
-    in_.poll([&](const std::uint64_t& event, sequencer::sequence, bool) { moment = event; }, 1);
+    const auto look = [&](const std::uint64_t& event, sequencer::sequence, bool) {
+      moment = event;
+    };
+    while (in_.poll(look, 1) != sequencer::polled::batch) sequencer::cpu::relax();
     return moment;
   }
 
@@ -59,10 +54,10 @@ class ring_of_moments : public link {
 };
 
 // The sender itself is late: what no queue can do better.
-class own_lateness : public link {
+class own_lateness : public one_way_link {
  public:
   void send(std::uint64_t) override {}
-  std::uint64_t look() override { return 0; }
+  std::uint64_t take() override { return 0; }
 };
 
 class slice_of_moments {
@@ -72,7 +67,7 @@ class slice_of_moments {
         count_(static_cast<std::uint64_t>(ns * per_second / 1e9)) {}
 
   // The delays in ns of all events of a slice, in no order; empty when an event was wrong.
-  std::vector<double> run(team& workers, link& over, bool alone) {
+  std::vector<double> run(team& workers, one_way_link& over, bool alone) {
     std::vector<double> delays(count_);
     start_ = sequencer::cpu::ticks() + tsc().to_ticks(begin_after);
     bool right = true;
@@ -86,6 +81,11 @@ class slice_of_moments {
     return right ? delays : std::vector<double>{};
   }
 
+  // Of the last slice that was received.
+  double per_second() const {
+    return static_cast<double>(count_) / tsc().to_ns(ended_ - start_) * 1e9;
+  }
+
  private:
   static constexpr std::chrono::microseconds begin_after{200};
 
@@ -93,7 +93,7 @@ class slice_of_moments {
     return start_ + static_cast<std::uint64_t>(static_cast<double>(i) * gap_);
   }
 
-  void send(link& over, double* lateness) const {
+  void send(one_way_link& over, double* lateness) const {
     for (std::uint64_t i = 0; i < count_; ++i) {
       const auto due = moment(i);
       auto now = sequencer::cpu::ticks();
@@ -103,29 +103,27 @@ class slice_of_moments {
     }
   }
 
-  bool receive(link& over, double* delays) const {
+  bool receive(one_way_link& over, double* delays) {
     bool right = true;
-    for (std::uint64_t i = 0; i < count_;) {
-      const auto sent = over.look();
-      if (sent == 0) {
-        sequencer::cpu::relax();
-        continue;
-      }
+    for (std::uint64_t i = 0; i < count_; ++i) {
+      const auto sent = over.take();
       const auto now = sequencer::cpu::ticks();
       right &= sent == moment(i);
-      delays[i++] = now > sent ? tsc().to_ns(now - sent) : 0;
+      delays[i] = now > sent ? tsc().to_ns(now - sent) : 0;
     }
+    ended_ = sequencer::cpu::ticks();
     return right;
   }
 
   const double gap_;
   const std::uint64_t count_;
   std::uint64_t start_ = 0;
+  std::uint64_t ended_ = 0;
 };
 
 struct runner {
   std::string name;
-  std::unique_ptr<link> over;
+  std::unique_ptr<one_way_link> over;
   bool alone = false;
   std::string wrong = {};
   std::array<std::vector<double>, std::size(percentiles)> figures = {};  // of each round
@@ -148,7 +146,6 @@ void add_figures(surroundings& in, const std::string& name, std::vector<runner>&
     contest of;
     of.name = name + "_" + percentiles[i].name;
     of.params = {8, 1, 2, 65'536, "any"};
-    of.ratios = {{"sequencer", "idle_loop"}};
     std::vector<std::vector<double>> samples;
     std::vector<std::string> wrong;
     for (const auto& each : all) {
@@ -156,32 +153,71 @@ void add_figures(surroundings& in, const std::string& name, std::vector<runner>&
       samples.push_back(each.figures[i]);
       wrong.push_back(each.wrong);
     }
+    compare(of, "sequencer");
     add_rows(of, samples, std::vector<std::uint64_t>(all.size()), wrong, "ns", in.random, in.into);
   }
 }
 
-void run_rate(surroundings& in, const std::string& name, double per_second, double ns) {
+std::vector<runner> all_runners(const surroundings& in) {
   std::vector<runner> all;
   all.push_back({"sequencer", std::make_unique<ring_of_moments>()});
   all.push_back({"idle_loop", std::make_unique<own_lateness>(), true});
-  slice_of_moments slice(per_second, ns);
-  const auto rounds = in.quick ? 7u : in.full ? 61u : 21u;
-  for (unsigned round = 0; round < rounds; ++round) {
-    std::shuffle(all.begin(), all.end(), in.random);
-    for (auto& each : all) play_round(each, slice, in.workers);
+  for (const auto& each : peers::all_offers()) {
+    const bool fits = in.full && each.usual && !each.many && each.bytes == 8 &&
+                      in.how.wants(each.name);
+    if (fits) all.push_back({each.name, each.one_way()});
   }
-  std::sort(all.begin(), all.end(),
-            [](const runner& a, const runner& b) { return a.name > b.name; });
+  return all;
+}
+
+void run_rate(surroundings& in, const std::string& name, double per_second, double ns,
+              unsigned rounds) {
+  auto all = all_runners(in);
+  std::vector<runner*> order;
+  for (auto& each : all) order.push_back(&each);
+  slice_of_moments slice(per_second, ns);
+  for (unsigned round = 0; round < rounds; ++round) {
+    std::shuffle(order.begin(), order.end(), in.random);
+    for (auto* each : order) play_round(*each, slice, in.workers);
+  }
   add_figures(in, name, all);
+}
+
+// What the ring passes a second when every event is due at once, and both sides read the clock for
+// each, as they do at a rate.
+double measured_capacity(surroundings& in) {
+  constexpr double a_slice = 200'000;
+  const auto due_at_once = 1e9 / tsc().ns_per_tick();  // one a tick: more than anything passes
+  ring_of_moments over;
+  slice_of_moments slice(due_at_once, a_slice * tsc().ns_per_tick());
+  std::vector<double> found;
+  for (int i = 0; i < 9; ++i) {
+    static_cast<void>(slice.run(in.workers, over, false));
+    found.push_back(slice.per_second());
+  }
+  return quantile(found, 0.5);
 }
 
 }  // namespace
 
-void run_latency(surroundings& in) {
+void run_one_way(surroundings& in) {
   if (in.workers.size() < 2) return;
   const double ms = 1e6;
-  run_rate(in, "latency_1m", 1e6, 100 * ms);
-  run_rate(in, "latency_10m", 10e6, 20 * ms);
+  const auto rounds = in.quick ? 7u : in.full ? 61u : 21u;
+  run_rate(in, "one_way_1m", 1e6, 100 * ms, rounds);
+  run_rate(in, "one_way_10m", 10e6, 20 * ms, rounds);
+}
+
+void run_one_way_load(surroundings& in) {
+  if (in.workers.size() < 2) return;
+  const auto capacity = measured_capacity(in);
+  in.into.remarks.push_back(fmt::format(
+      "one_way_load: the ring passes {:.1f} M/s with both clocks read", capacity / 1e6));
+  const double ns = in.quick ? 5e6 : 20e6;
+  const auto rounds = in.quick ? 5u : in.full ? 31u : 15u;
+  for (const unsigned load : {10u, 50u, 80u, 95u}) {
+    run_rate(in, fmt::format("one_way_{}pct", load), capacity * load / 100, ns, rounds);
+  }
 }
 
 }  // namespace perf
