@@ -16,7 +16,8 @@ constexpr std::size_t longest_line = 100;
 constexpr std::size_t long_function = 70;
 
 bool is_library(const source& file) {
-  return file.is_cpp() && (file.in("include/") || file.in("src/checkpoint/"));
+  return file.is_cpp() && (file.in("include/") || file.in("src/checkpoint/") ||
+                           file.in("src/place/"));
 }
 
 // This program speaks of what it forbids.
@@ -59,7 +60,8 @@ std::vector<inclusion> inclusions(const source& file) {
 // The file of ours that an include means; empty for others.
 std::string own_target(const source& from, const inclusion& what) {
   if (what.path.starts_with("sequencer/")) return "include/" + what.path;
-  if (what.path.starts_with("checkpoint/") || what.path.starts_with("tool/")) {
+  if (what.path.starts_with("checkpoint/") || what.path.starts_with("place/") ||
+      what.path.starts_with("tool/")) {
     return "src/" + what.path;
   }
   if (what.path.starts_with("src/") || what.path.starts_with("tests/")) return what.path;
