@@ -35,6 +35,18 @@ class stage {
   std::size_t beyond_;
 };
 
+// One thread of a graph, a stage or one of its workers, and the threads that it follows.
+struct stage_shape {
+  std::string name;
+  std::vector<std::string> after;
+};
+
+// What knows a CPU for threads by their names, or -1; place::launcher for one.
+template <class P>
+concept stage_placement = requires(const P& of, std::string_view name) {
+  { of.cpu_of(name) } -> std::same_as<int>;
+};
+
 // The plan of a flow: stages, and which follow which. A stage follows those that were there before
 // it, so there is no way to write down a circle. After disruptor-rs and LMAX's DSL, but the plan is
 // used up by start(). It gives out no producers: the flow does, when every stage has its place.
@@ -98,6 +110,25 @@ class graph {
       place<How>(name, work::name_of(name, i), make(i), list(after), how, shared);
     }
     return {mark_, first, first + workers};
+  }
+
+  // Who follows whom, in the order they were added: for who decides where each is to run.
+  std::vector<stage_shape> shape() const {
+    std::vector<stage_shape> all;
+    for (const auto& each : plan().stages) {
+      all.push_back({each->name(), {}});
+      for (const auto* before : each->after) all.back().after.push_back(before->name());
+    }
+    return all;
+  }
+
+  // As start(), each stage on the CPU that `where` has for it, where its options name none.
+  template <stage_placement Placement>
+  result<flow<Ring>> start(const Placement& where) && {
+    if (begun_) {
+      for (auto& each : begun_->stages) each->prefer_cpu(where.cpu_of(each->name()));
+    }
+    return std::move(*this).start();
   }
 
   // Puts every stage into the ring, and then starts their threads: what is published from now on

@@ -83,8 +83,8 @@ index_set file_tree::numbered(const std::string& directory, std::string_view pre
   for (const auto& each : entries(directory)) {
     if (!each.starts_with(prefix)) continue;
     const auto digits = std::string_view(each).substr(prefix.size());
-    const bool number = !digits.empty() &&
-                        digits.find_first_not_of("0123456789") == std::string_view::npos;
+    const bool number =
+        !digits.empty() && digits.find_first_not_of("0123456789") == std::string_view::npos;
     if (const auto value = number ? number_in(digits) : std::nullopt) {
       all.insert(static_cast<unsigned>(*value));
     }

@@ -21,5 +21,4 @@ std::vector<huge_pool> huge_pools(const file_tree& from, unsigned node);
 // What the control groups of the process allow, the tightest of those that it is in.
 group_limits limits_of_process(const file_tree& from);
 
-
 }  // namespace sequencer::place

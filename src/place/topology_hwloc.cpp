@@ -140,8 +140,8 @@ void read_distances(hwloc_topology_t of, topology& into) {
 void read_speeds(hwloc_topology_t of, topology& into) {
   const int kinds = ::hwloc_cpukinds_get_nr(of, 0);
   if (kinds < 2) return;
-  const std::unique_ptr<hwloc_bitmap_s, decltype(&::hwloc_bitmap_free)> bits(
-      ::hwloc_bitmap_alloc(), &::hwloc_bitmap_free);
+  const std::unique_ptr<hwloc_bitmap_s, decltype(&::hwloc_bitmap_free)> bits(::hwloc_bitmap_alloc(),
+                                                                             &::hwloc_bitmap_free);
   for (int i = 0; i < kinds; ++i) {
     int rank = -1;
     if (::hwloc_cpukinds_get_info(of, static_cast<unsigned>(i), bits.get(), &rank, nullptr, nullptr,
@@ -220,8 +220,9 @@ result<topology> topology::from_synthetic(const std::string& text) {
   errno = 0;
   if (!of || ::hwloc_topology_set_synthetic(of.get(), text.c_str()) != 0 ||
       ::hwloc_topology_load(of.get()) != 0) {
-    return failed(errc::invalid, "'" + text + "' describes no topology, as "
-                                 "'pack:2 numa:1 l3:2 core:4 pu:2' does");
+    return failed(errc::invalid, "'" + text +
+                                     "' describes no topology, as "
+                                     "'pack:2 numa:1 l3:2 core:4 pu:2' does");
   }
   return completed(read(of.get(), "synthetic " + text));
 }

@@ -60,8 +60,8 @@ void read_cache(const file_tree& from, unsigned cpu, const index_set& online, to
 
 void read_nodes(const file_tree& from, const index_set& online, topology& into) {
   // As the process's own status says; else wherever there is memory.
-  auto allowed = index_set::from_text(
-      from.field("proc/self/status", "Mems_allowed_list").value_or("?"));
+  auto allowed =
+      index_set::from_text(from.field("proc/self/status", "Mems_allowed_list").value_or("?"));
   const auto there = from.list(node_directory + "/online");
   const auto numbers = there ? *there : from.numbered(node_directory, "node");
   for (const auto number : numbers) {
@@ -69,8 +69,7 @@ void read_nodes(const file_tree& from, const index_set& online, topology& into) 
     numa_node made;
     made.number = number;
     made.cpus = from.list(at + "/cpulist").value_or(index_set{}).common(online);
-    const auto total =
-        from.field(at + "/meminfo", "Node " + std::to_string(number) + " MemTotal");
+    const auto total = from.field(at + "/meminfo", "Node " + std::to_string(number) + " MemTotal");
     made.bytes = number_in(total.value_or("")).value_or(0) << 10;
     made.usable = made.bytes != 0 && (!allowed || allowed->contains(number));
     made.huge = huge_pools(from, number);
@@ -110,8 +109,8 @@ result<topology> topology::from_tree(const std::string& root) {
     return error{errc::io, 0,
                  from.root() + cpu_directory + ": no CPUs found there; is /sys mounted?"};
   }
-  const auto allowed = index_set::from_text(
-      from.field("proc/self/status", "Cpus_allowed_list").value_or("?"));
+  const auto allowed =
+      index_set::from_text(from.field("proc/self/status", "Cpus_allowed_list").value_or("?"));
   read.usable_cpus = allowed ? allowed->common(*online) : *online;
   if (const auto mine = read.this_machine ? os::cpus_of(0) : std::nullopt) {
     read.usable_cpus = mine->common(*online);

@@ -28,8 +28,7 @@ inline constexpr machine all[] = {
     {"two-sockets", "", "distance 21"},
     {"four-sockets", "", "distances 16, 22, 28"},
     {"eight-sockets", "", "distances 16 to 28"},
-    {"sub-numa", "pack:2 l3:1 group:2 [numa(memory=16GB)] core:4 pu:2",
-     "two nodes share each L3"},
+    {"sub-numa", "pack:2 l3:1 group:2 [numa(memory=16GB)] core:4 pu:2", "two nodes share each L3"},
     {"ccx", "pack:2 [numa(memory=64GB)] l3:4 core:4 pu:2", "four L3 a node"},
     {"memory-node", "[numa(memory=256GB)] pack:2 [numa(memory=16GB)] l3:1 core:4 pu:1",
      "node 2 has no CPUs"},
@@ -49,8 +48,8 @@ inline std::string file_of(const machine& each) {
 
 inline sequencer::place::topology read(const machine& each) {
   using sequencer::place::topology;
-  auto found = *each.form != '\0' ? topology::from_synthetic(each.form)
-                                  : topology::from_xml(file_of(each));
+  auto found =
+      *each.form != '\0' ? topology::from_synthetic(each.form) : topology::from_xml(file_of(each));
   if (!found) {
     ADD_FAILURE() << each.name << ": " << found.text();
     return {};

@@ -247,8 +247,8 @@ class tree : public testing::Test {
     const auto at = "sys/devices/system/node/" + name;
     put(at + "/cpulist", cpus);
     put(at + "/distance", distances);
-    put(at + "/meminfo", "Node " + std::to_string(number) + " MemTotal:       " +
-                             std::to_string(kib) + " kB");
+    put(at + "/meminfo",
+        "Node " + std::to_string(number) + " MemTotal:       " + std::to_string(kib) + " kB");
     put(at + "/hugepages/hugepages-2048kB/nr_hugepages", "8");
     put(at + "/hugepages/hugepages-2048kB/free_hugepages", "3");
   }

@@ -68,6 +68,11 @@ class running_stage {
   };
   virtual end reached() const noexcept = 0;
 
+  // Before it starts: the CPU for its thread, where its options name none.
+  void prefer_cpu(int cpu) noexcept {
+    if (how_.cpu < 0) how_.cpu = cpu;
+  }
+
   // `finished` is woken at its end.
   int start(wait::park& finished) {
     belong_to(finished);
