@@ -31,7 +31,8 @@ Exits with
 Examples:
   sequencer create desk.seq trades
   sequencer next desk.seq trades --count 3
-  sequencer watch desk.seq)";
+  sequencer watch desk.seq
+  sequencer topology)";
 
 // A refused line gets its reason and where to read on.
 exit_code refuse(const CLI::App& app, const CLI::ParseError& why, std::string_view first) {
@@ -53,7 +54,8 @@ exit_code show_help(const CLI::App& app) {
 }
 
 exit_code run(int argc, char** argv) {
-  CLI::App app("Durable sequences in a checkpoint file: numbers in order that survive any restart.",
+  CLI::App app("Durable sequences in a checkpoint file: numbers in order that survive any restart. "
+               "And what this machine is made of.",
                "sequencer");
   app.footer(footer);
   app.set_help_flag("-h,--help", "show this help");
@@ -63,13 +65,14 @@ exit_code run(int argc, char** argv) {
   app.get_formatter()->column_width(28);
   app.get_formatter()->label("REQUIRED", "");
   app.get_formatter()->label("Needs", "needs");
-  app.get_formatter()->label("SUBCOMMAND", "VERB FILE ...");
+  app.get_formatter()->label("SUBCOMMAND", "VERB ...");
   action chosen;
   add_create(app, chosen);
   add_next(app, chosen);
   add_reports(app, chosen);
   add_watch(app, chosen);
   add_copies(app, chosen);
+  add_machine(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForVersion& version) {

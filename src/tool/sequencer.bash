@@ -14,6 +14,8 @@ _sequencer_options() { # VERB
     watch) printf '%s\n' --interval --count ;;
     adopt) printf '%s\n' --floor --volatile-storage ;;
     backup) printf '%s\n' --volatile-storage ;;
+    topology) printf '%s\n' --json --xml --synthetic --measure --help && return ;;
+    doctor) printf '%s\n' --json --root --help && return ;;
   esac
   printf '%s\n' --live-directory --help
 }
@@ -26,7 +28,7 @@ _sequencer_positionals() {
     word=${COMP_WORDS[at]}
     case $word in
       --start | --maximum | --max-gap | --durability | --block | --max-block | --count | -n | \
-        --interval | -i | --floor | --live-directory)
+        --interval | -i | --floor | --live-directory | --xml | --synthetic | --root)
         # The only one that takes a value for some verbs and none for others.
         [[ $word == --block && ${positionals[0]-} == next ]] || at=$((at + 1))
         ;;
@@ -63,16 +65,21 @@ _sequencer() {
 
   case $previous in
     --durability) _sequencer_words ahead each memory && return ;;
-    --live-directory) _sequencer_files -d && return ;;
-    --start | --maximum | --max-gap | --max-block | --count | -n | --interval | -i | --floor)
+    --live-directory | --root) _sequencer_files -d && return ;;
+    --xml) _sequencer_files -f && return ;;
+    --start | --maximum | --max-gap | --max-block | --count | -n | --interval | -i | --floor | \
+      --synthetic)
       return
       ;;
     --block) [[ $verb == create ]] && return ;;
   esac
   if [[ -z $verb ]]; then
-    _sequencer_words create next list inspect verify holes watch adopt backup --help --version
+    _sequencer_words create next list inspect verify holes watch adopt backup topology doctor \
+      --help --version
   elif [[ $current == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(_sequencer_options "$verb")" -- "$current")
+  elif [[ $verb == topology || $verb == doctor ]]; then
+    return
   elif ((${#positionals[@]} == 1)); then
     _sequencer_files -f
   else

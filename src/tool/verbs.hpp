@@ -21,6 +21,7 @@ void add_next(CLI::App& to, action& chosen);
 void add_reports(CLI::App& to, action& chosen);  // list, inspect, verify, holes
 void add_copies(CLI::App& to, action& chosen);   // adopt, backup
 void add_watch(CLI::App& to, action& chosen);
+void add_machine(CLI::App& to, action& chosen);  // topology, doctor
 
 // What every verb on a file takes.
 struct place {

@@ -28,7 +28,8 @@ const std::string manual = TOOL_SOURCES "/sequencer.1";
 const std::string completion = TOOL_SOURCES "/sequencer.bash";
 
 const std::vector<std::string> all_verbs = {"create", "next",  "list",  "inspect", "verify",
-                                            "holes",  "watch", "adopt", "backup"};
+                                            "holes",  "watch", "adopt", "backup",
+                                            "topology", "doctor"};
 
 std::string content_of(const std::string& path) {
   std::ostringstream text;
@@ -66,7 +67,9 @@ TEST(help, of_each_verb_has_usage_and_examples_and_fits_a_terminal) {
     const auto help = run_tool({verb, "--help"});
     SCOPED_TRACE(verb);
     EXPECT_EQ(help.status, 0);
-    EXPECT_THAT(help.out, HasSubstr("\nUsage: sequencer " + verb + " [OPTIONS] FILE"));
+    const bool on_a_file = verb != "topology" && verb != "doctor";
+    EXPECT_THAT(help.out, HasSubstr("\nUsage: sequencer " + verb + " [OPTIONS]" +
+                                    (on_a_file ? " FILE" : "\n")));
     EXPECT_THAT(help.out, HasSubstr("\nExample"));
     EXPECT_THAT(help.out, HasSubstr("\n  sequencer " + verb + " "));
     for (const auto& line : lines_of(help.out)) EXPECT_LE(line.size(), 100u) << line;
@@ -163,6 +166,8 @@ TEST(completion_script, offers_files_names_and_values) {
   EXPECT_THAT(offered({"create", file, "x", "--durability", ""}),
               ElementsAre("ahead", "each", "memory"));
   EXPECT_THAT(offered({"adopt", file, "--floor", ""}), IsEmpty());
+  EXPECT_THAT(offered({"topology", "--xml", dir / "des"}), ElementsAre(file));
+  EXPECT_THAT(offered({"topology", dir / "des"}), IsEmpty());
 }
 
 }  // namespace
