@@ -13,7 +13,12 @@ from .results import Refused, is_ours, read_json
 
 PLACES = {"near": "cores near each other", "one": "pinned to a core", "any": "not pinned",
           "far": "cores far apart", "sibling": "two threads of a core"}
-NOT_BUILT = ("the core-to-core map", "rows per CPU", "the check of how well this host is set up")
+# Measured by other commands, or not yet.
+ELSEWHERE = (
+    "The core-to-core map: the command sequencer topology --measure makes it.",
+    "How well this host is set up: the command sequencer doctor says it.",
+    "Rows per CPU: not built yet.",
+)
 
 
 class Reasons:
@@ -429,8 +434,9 @@ class Report:
                 for name in facts]
         head = ["", *(_short_path(run.path) for run in self.runs)]
         return Section("host", title, [
-            "What the program found out about the machine before it measured. Not built yet: "
-            + ", ".join(NOT_BUILT) + "."],
+            "What the program found out about the machine before it measured. Whether it is well "
+            "set up is said by the command sequencer doctor, what a line costs from core to core "
+            "by sequencer topology --measure."],
             [Block("", "", "", None, Table(head, rows, 1 + len(self.runs)), True)])
 
     def everything(self, title):
@@ -448,7 +454,7 @@ class Report:
 
     def not_measured(self, title):
         said = [f"{each}: this run has no rows for it." for each in self.absent]
-        said += [f"{each[0].upper()}{each[1:]}: not built yet." for each in NOT_BUILT]
+        said += ELSEWHERE
         said += [each for run in self.runs for each in run.remarks if "not measured" in each]
         said += [f"{row.case}, {row.contender} ({figures.params(row)}): void"
                  + (f": {row.why}" if row.why else "") + "."

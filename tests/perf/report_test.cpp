@@ -173,7 +173,7 @@ TEST_F(pages, what_was_not_measured_is_left_out_and_named) {
                            "Durable numbers", "Gap and cost against block size"}) {
     EXPECT_THAT(tables, HasSubstr(std::string(each) + ": this run has no rows for it.")) << each;
   }
-  EXPECT_THAT(tables, HasSubstr("core-to-core map: not built yet"));
+  EXPECT_THAT(tables, HasSubstr("core-to-core map: the command sequencer topology"));
 }
 
 TEST_F(pages, a_loss_is_shown_and_its_reason_said_not_to_be_known) {
