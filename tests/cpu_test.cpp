@@ -17,6 +17,14 @@ TEST(Cpu, TicksGrowWhileItRelaxes) {
   EXPECT_GT(after, before);
 }
 
+// A hint: it writes nothing, and any address will do.
+TEST(Cpu, ALineIsAskedForWhateverItIs) {
+  const int kept = 7;
+  sequencer::cpu::prefetch_for_write(&kept);
+  sequencer::cpu::prefetch_for_write(nullptr);
+  EXPECT_EQ(kept, 7);
+}
+
 TEST(TscClock, ConvertsBothWays) {
   const auto clock = tsc_clock::calibrate(std::chrono::milliseconds(2));
   EXPECT_GT(clock.ns_per_tick(), 0.01);    // below 100 GHz
