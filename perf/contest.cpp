@@ -30,6 +30,23 @@ struct sample {
   std::vector<double> extras;
 };
 
+enum class regime { one, near, sibling, far, mixed };
+
+regime regime_at(double transfer) {
+  if (transfer < sibling_below) return regime::sibling;
+  return transfer < near_below ? regime::near : regime::far;
+}
+
+// Mixed: the CPUs moved meanwhile.
+regime regime_of(const sample& of) {
+  if (of.probe == 0) return regime::one;
+  const auto before_or_after = regime_at(of.probe);
+  return before_or_after == regime_at(of.faster_probe) ? before_or_after : regime::mixed;
+}
+
+// Whether it says something: nothing pushed it aside, and the CPUs stayed where they were.
+bool is_sound(const sample& of) { return !of.disturbed && regime_of(of) != regime::mixed; }
+
 // Everything that is known of one contender.
 struct lane {
   std::uint64_t items = 64;  // a thread and slice
@@ -68,9 +85,9 @@ class stage {
     auto& kept = lane.samples[round];
     for (int attempt = 0; attempt < attempts; ++attempt) {
       const auto found = one_sample(which);
-      const bool better = !kept.taken || (kept.disturbed && !found.disturbed);
+      const bool better = !kept.taken || is_sound(found) || (kept.disturbed && !found.disturbed);
       if (better) kept = found;
-      if (!kept.disturbed) return;
+      if (is_sound(kept)) return;
       if (attempt + 1 < attempts) ++lane.discarded;
     }
   }
@@ -132,20 +149,6 @@ class stage {
   team& workers_;
   std::vector<lane> lanes_;
 };
-
-enum class regime { one, near, sibling, far, mixed };
-
-regime regime_at(double transfer) {
-  if (transfer < sibling_below) return regime::sibling;
-  return transfer < near_below ? regime::near : regime::far;
-}
-
-// Mixed: the CPUs moved meanwhile.
-regime regime_of(const sample& of) {
-  if (of.probe == 0) return regime::one;
-  const auto before_or_after = regime_at(of.probe);
-  return before_or_after == regime_at(of.faster_probe) ? before_or_after : regime::mixed;
-}
 
 // A figure of every lane's samples that belong to one regime; NaN elsewhere.
 template <class Figure>
@@ -216,21 +219,21 @@ void add_ratio(const contest& of, const std::string& ours, const std::string& pe
                          wins, ratios.size()});
 }
 
-// Who is wrong is shown, though none of its samples belong to a regime.
-void add_void_rows(const contest& of, const std::vector<lane>& lanes, std::size_t first_row,
+// Who took part is shown, though none of its samples belong to a regime.
+void add_rows_of_no_regime(const contest& of, const std::vector<lane>& lanes, std::size_t first_row,
                    results& into) {
   for (std::size_t i = 0; i < lanes.size(); ++i) {
     const auto shown = std::any_of(
         into.rows.begin() + static_cast<std::ptrdiff_t>(first_row), into.rows.end(),
         [&](const row& each) { return each.contender == of.entries[i].name; });
-    if (shown || lanes[i].wrong.empty()) continue;
+    if (shown) continue;
     std::vector<double> all;
     for (const auto& each : lanes[i].samples) all.push_back(each.ns);
     auto params = of.params;
-    params.placement = "any";
+    params.placement = "moved";
     into.rows.push_back({of.name, of.entries[i].name, params, "ns/item", all.size(),
                          lanes[i].discarded, quantile(all, 0.1), quantile(all, 0.5),
-                         quantile(all, 0.9), false, lanes[i].wrong, 0});
+                         quantile(all, 0.9), lanes[i].wrong.empty(), lanes[i].wrong, 0});
   }
 }
 
@@ -308,7 +311,7 @@ void run_contest(contest& of, const plan& how, team& workers, std::mt19937_64& r
       of.name = whole;
     }
   }
-  add_void_rows(of, on.lanes(), before, into);
+  add_rows_of_no_regime(of, on.lanes(), before, into);
   for (auto at = before; at < into.rows.size(); ++at) {
     const auto& lane = on.lanes()[index_of(of, into.rows[at].contender)];
     into.rows[at].transfer_ns = transfer_in(of, lane, into.rows[at].params.placement);

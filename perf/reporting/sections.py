@@ -12,7 +12,8 @@ from .plots import Lines, Styles, bars, forest, ratio_axis
 from .results import Refused, is_ours, read_json
 
 PLACES = {"near": "cores near each other", "one": "pinned to a core", "any": "not pinned",
-          "far": "cores far apart", "sibling": "two threads of a core"}
+          "far": "cores far apart", "sibling": "two threads of a core",
+          "moved": "cores that moved in every round"}
 # Measured by other commands, or not yet.
 ELSEWHERE = (
     "The core-to-core map: the command sequencer topology --measure makes it.",
