@@ -47,6 +47,9 @@ inline constexpr room rooms[] = {
     {"include/sequencer/detail/reservation.hpp", 1, 1},
     {"include/sequencer/detail/spare_block.hpp", 1, 2},
     {"include/sequencer/detail/durable_source.hpp", 1, 2},
+    {"include/sequencer/detail/funnel.hpp", 1, 1},
+    {"include/sequencer/detail/lanes.hpp", 1, 2},
+    {"include/sequencer/combining_counter.hpp", 1, 3},
     // floor 2: independent wings
     {"include/sequencer/block_cache.hpp", 2, 0},
     {"include/sequencer/detail/roster.hpp", 1, 0},

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include <sequencer/block_cache.hpp>
+#include <sequencer/combining_counter.hpp>
 #include <sequencer/counter.hpp>
 #include <sequencer/cursor.hpp>
 #include <sequencer/detail/reservation.hpp>
@@ -35,7 +36,7 @@ using sequencer::detail::reservation;
 
 using numbers_of_a_thread = std::vector<sequence>;
 
-constexpr int cases = 7;
+constexpr int cases = 8;
 
 using sequencer::stress::seed_of_run;
 
@@ -97,6 +98,28 @@ TEST(CoreStress, CounterIsDense) {
       for (int turn = 0; turn < 5'000; ++turn) {
         const auto n = random() % 8;
         if (n == 0) {
+          append(all[i], *numbers.next(1 + random() % 8));
+        } else {
+          all[i].push_back(*numbers.next());
+        }
+      }
+    });
+    for (const auto& mine : all) expect_increasing(mine);
+    EXPECT_EQ(expect_unique(all, numbers.peek()), numbers.peek()) << "a gap";
+  });
+}
+
+// The word is always slow, and company never enough for long: all the time some take numbers alone
+// and some together.
+TEST(CoreStress, CombiningCounterIsDenseWhileItChangesItsMind) {
+  in_rounds([](std::uint64_t seed) {
+    sequencer::combining_counter numbers(
+        {.lane_of_cpu = {0, 1}, .slow = std::chrono::nanoseconds(0)});
+    std::vector<numbers_of_a_thread> all(crowd());
+    run_crowd(crowd(), [&](unsigned i) {
+      std::mt19937_64 random(seed + i);
+      for (int turn = 0; turn < 5'000; ++turn) {
+        if (random() % 8 == 0) {
           append(all[i], *numbers.next(1 + random() % 8));
         } else {
           all[i].push_back(*numbers.next());
