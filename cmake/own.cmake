@@ -5,14 +5,19 @@
 set(SEQUENCER_SANITIZE "" CACHE STRING "address;undefined or thread; empty for none")
 option(SEQUENCER_NOEXCEPT "Build our own targets with -fno-exceptions -fno-rtti" OFF)
 
-option(SEQUENCER_UNITY "Compile the files of our larger targets as one, which is quicker" OFF)
+option(SEQUENCER_UNITY
+  "Compile the files of our larger targets as one, GoogleTest's headers once: quicker" OFF)
 
 # For a target of several files that have most of what they include in common: one file for the
-# compiler, where that was asked for. Other builds keep them apart, so that each file includes what
-# it uses.
+# compiler, or one for every so many, where that was asked for. Other builds keep them apart, so
+# that each file includes what it uses.
 function(sequencer_unite target)
+  set(files 0)
+  if(ARGC GREATER 1)
+    set(files ${ARGV1})
+  endif()
   if(SEQUENCER_UNITY)
-    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 0)
+    set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${files})
   endif()
 endfunction()
 
