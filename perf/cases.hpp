@@ -81,6 +81,10 @@ void run_wake(surroundings& in);
 void run_parking_publish(surroundings& in);
 // placement_case.cpp
 void run_placements(surroundings& in);
+// huge_pages_case.cpp
+void run_huge_pages(surroundings& in);
+// placed_start_case.cpp
+void run_placed_start(surroundings& in);
 // memory_case.cpp
 void run_memory(surroundings& in);
 

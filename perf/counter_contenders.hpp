@@ -15,6 +15,7 @@
 
 #include <sequencer/block_cache.hpp>
 #include <sequencer/checkpoint.hpp>
+#include <sequencer/combining_counter.hpp>
 #include <sequencer/counter.hpp>
 #include <sequencer/cpu.hpp>
 #include <sequencer/or_throw.hpp>
@@ -51,6 +52,19 @@ class dense_contender : public contender {
 
 struct ours_strict {
   sequencer::counter numbers;
+  bool take(std::uint64_t& number) {
+    const auto got = numbers.next();
+    if (!got) return false;
+    number = *got;
+    return true;
+  }
+  std::uint64_t position() const { return numbers.peek(); }
+};
+
+// As it comes, and with the threads of a cache domain always meeting first.
+template <sequencer::combining When>
+struct ours_combining {
+  sequencer::combining_counter numbers{{.when = When}};
   bool take(std::uint64_t& number) {
     const auto got = numbers.next();
     if (!got) return false;

@@ -45,6 +45,8 @@ void judge_strict(surroundings& in) {
     judge_ratio(in, fmt::format("strict next() vs fetch_add, {} thread(s)", threads),
                 "interval reaches 0.98", "counter_strict", threads, "sequencer", "fetch_add",
                 reaches(0.98));
+    judge_ratio(in, fmt::format("combining next() vs fetch_add, {} thread(s)", threads), ">= 0.9 x",
+                "counter_strict", threads, "sequencer:combining", "fetch_add", at_least(0.9));
   });
   if (in.workers.size() < 2) return;
   judge_ratio(in, "strict next() vs CAS loop, 2 threads", ">= 2 x", "counter_strict", 2,
@@ -96,7 +98,12 @@ void judge_blocks(surroundings& in) {
 void run_counter_strict(surroundings& in) {
   for (const auto threads : counts_in(in)) {
     auto of = start_contest("counter_strict", threads, 0);
+    using sequencer::combining;
     of.entries.push_back(make_counter<dense_contender<ours_strict>>("sequencer"));
+    of.entries.push_back(make_counter<dense_contender<ours_combining<combining::measured>>>(
+        "sequencer:combining"));
+    of.entries.push_back(make_counter<dense_contender<ours_combining<combining::always>>>(
+        "sequencer:combining_always"));
     of.entries.push_back(make_counter<dense_contender<raw_fetch_add>>("fetch_add"));
     of.entries.push_back(make_counter<dense_contender<cas_loop>>("cas_loop"));
     of.entries.push_back(make_counter<dense_contender<under_mutex>>("mutex"));
@@ -104,7 +111,8 @@ void run_counter_strict(surroundings& in) {
       of.entries.push_back(make_counter<dense_contender<planted_wrong>>("planted_wrong"));
     }
     of.ratios = {{"sequencer", "fetch_add"}, {"sequencer", "cas_loop"}, {"sequencer", "mutex"},
-                 {"fetch_add", "mutex"}};
+                 {"fetch_add", "mutex"}, {"sequencer:combining", "fetch_add"},
+                 {"sequencer:combining_always", "fetch_add"}};
     if (in.plant_slow) {
       of.entries.push_back(make_counter<dense_contender<planted_slow>>("planted_slow"));
       of.entries.push_back(make_counter<dense_contender<ours_strict>>("sequencer:again"));

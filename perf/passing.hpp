@@ -64,8 +64,10 @@ template <class Ring, class Event, class Waiting = bare_polling>
 class ring_passing : public passing_contender {
  public:
   explicit ring_passing(std::uint64_t batch, std::size_t slots = slots_for<Event>)
+      : ring_passing(batch, sequencer::slots<Event>(slots)) {}
+  ring_passing(std::uint64_t batch, sequencer::slots<Event> slots)
       : batch_(batch),
-        ring_(sequencer::slots<Event>(slots)),
+        ring_(std::move(slots)),
         out_(producer_on<sequencer::wait::spin>(ring_)),
         in_(poller_on(ring_)) {}
 

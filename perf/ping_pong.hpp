@@ -8,10 +8,13 @@
 #include <vector>
 
 #include <sequencer/cpu.hpp>
+#include <sequencer/ring.hpp>
 
 #include "contest.hpp"
+#include "events.hpp"
 #include "host.hpp"
 #include "numbers.hpp"
+#include "ring_ends.hpp"
 #include "stats.hpp"
 
 // A number goes to the other thread and comes back, one at a time. `Link` is one direction of it,
@@ -73,6 +76,40 @@ class ping_pong : public contender {
   std::uint64_t asked_ = 0;
   std::vector<double> trips_;
   alignas(128) std::uint64_t answered_ = 0;
+};
+
+// Slots in memory of their own.
+struct own_slots {
+  sequencer::slots<std::uint64_t> make() {
+    return sequencer::slots<std::uint64_t>(slots_for<std::uint64_t>);
+  }
+};
+
+// A ring whose slots are made by `Slots`.
+template <class Slots>
+class ring_link {
+ public:
+  void put(std::uint64_t number) {
+    static_cast<void>(out_.publish([&](std::uint64_t& event) { event = number; }));
+  }
+  std::uint64_t take() {
+    std::uint64_t number = 0;
+    const auto look = [&](const std::uint64_t& event, sequencer::sequence, bool) {
+      number = event;
+    };
+    while (in_.poll(look) != sequencer::polled::batch) sequencer::cpu::relax();
+    return number;
+  }
+
+ private:
+  using ring = sequencer::ring<std::uint64_t, sequencer::producers::one>;
+
+  Slots memory_;
+  ring ring_{memory_.make()};
+  // Each is written by its own thread at every call.
+  alignas(128) producer_of<ring, sequencer::wait::spin> out_ =
+      producer_on<sequencer::wait::spin>(ring_);
+  alignas(128) poller_of<ring> in_ = poller_on(ring_);
 };
 
 }  // namespace perf

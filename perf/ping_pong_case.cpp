@@ -15,30 +15,6 @@ namespace perf {
 
 namespace {
 
-class ring_link {
- public:
-  void put(std::uint64_t number) {
-    static_cast<void>(out_.publish([&](std::uint64_t& event) { event = number; }));
-  }
-  std::uint64_t take() {
-    std::uint64_t number = 0;
-    const auto look = [&](const std::uint64_t& event, sequencer::sequence, bool) {
-      number = event;
-    };
-    while (in_.poll(look) != sequencer::polled::batch) sequencer::cpu::relax();
-    return number;
-  }
-
- private:
-  using ring = sequencer::ring<std::uint64_t, sequencer::producers::one>;
-
-  ring ring_{slots_for<std::uint64_t>};
-  // Each is written by its own thread at every call.
-  alignas(128) producer_of<ring, sequencer::wait::spin> out_ =
-      producer_on<sequencer::wait::spin>(ring_);
-  alignas(128) poller_of<ring> in_ = poller_on(ring_);
-};
-
 // The floor: one word on lines of its own, and nothing that could hold a second number.
 class flag_link {
  public:
@@ -84,7 +60,7 @@ void run_ping_pong(surroundings& in) {
   of.params = {8, 1, 2, slots_for<std::uint64_t>, "one"};
   of.counting = 1;
   of.extras = {"p50", "p99"};
-  of.entries.push_back({"sequencer", std::make_unique<ping_pong<ring_link>>()});
+  of.entries.push_back({"sequencer", std::make_unique<ping_pong<ring_link<own_slots>>>()});
   of.entries.push_back({"bare_flags", std::make_unique<ping_pong<flag_link>>()});
   if (in.plant_wrong) {
     of.entries.push_back({"planted_wrong", std::make_unique<ping_pong<planted_link>>()});

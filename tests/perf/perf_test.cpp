@@ -95,8 +95,9 @@ void expect_ratios(const json& measured) {
 void expect_contenders(const json& measured) {
   std::map<std::string, names> found;
   for (const auto& row : measured["rows"]) found[row["case"]].insert(row["contender"]);
-  EXPECT_EQ(found["counter_strict"], (names{"null", "sequencer", "fetch_add", "cas_loop", "mutex",
-                                            "planted_wrong"}));
+  EXPECT_EQ(found["counter_strict"],
+            (names{"null", "sequencer", "sequencer:combining", "sequencer:combining_always",
+                   "fetch_add", "cas_loop", "mutex", "planted_wrong"}));
   EXPECT_EQ(found["counter_durable"], (names{"null", "sequencer", "sequencer:no_live",
                                              "sequencer:volatile", "fetch_add"}));
   EXPECT_EQ(found["counter_block"],
@@ -243,7 +244,8 @@ TEST(perf, only_the_peers_that_are_asked_for_take_part) {
   names found;
   const auto measured = json::parse(in, nullptr, false);
   for (const auto& row : measured["rows"]) found.insert(row["contender"]);
-  EXPECT_EQ(found, (names{"null", "sequencer", "mutex"}));
+  EXPECT_EQ(found, (names{"null", "sequencer", "sequencer:combining",
+                          "sequencer:combining_always", "mutex"}));
   for (const auto& each : measured["ratios"]) EXPECT_EQ(each["peer"], "mutex");
   auto nobody = line;
   for (const char* each : {"--peer", "nobody"}) nobody.push_back(each);
