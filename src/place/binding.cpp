@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <sequencer/detail/worker_thread.hpp>
 #include <sequencer/place/binding.hpp>
 
 #include "files.hpp"
@@ -57,22 +58,34 @@ result<void> bind_this_thread(const topology& here, const index_set& cpus) {
   return done;
 }
 
+void launcher::try_seats() {
+  for (const auto& each : plan_.seats) {
+    if (each.cpu < 0) continue;
+    const auto cpu = static_cast<unsigned>(each.cpu);
+    if (const auto bound = bind_this_thread(here_, {cpu}); !bound) {
+      refused_.push_back("'" + each.name + "' is planned on CPU " + std::to_string(cpu) +
+                         ", and runs on any: " + bound.failure().text);
+      continue;
+    }
+    granted_.insert(cpu);
+  }
+}
+
 result<launcher> launcher::make(const topology& here, plan of) {
   if (!here.this_machine) return not_here(here, "no thread was bound");
   launcher made(here, std::move(of));
-  for (const auto& each : made.plan_.seats) {
-    if (each.cpu < 0 || here.usable_cpus.contains(static_cast<unsigned>(each.cpu))) continue;
-    made.refused_.push_back("'" + each.name + "' is planned on CPU " + std::to_string(each.cpu) +
-                            ", and this process may use " + here.usable_cpus.text() +
-                            " only: it runs on any");
+  detail::worker_thread tries;
+  const auto all = [](void* seats) { static_cast<launcher*>(seats)->try_seats(); };
+  if (const int bad = tries.start("seats", any_cpu, all, &made); bad != 0) {
+    return error{errc::io, bad, std::string("a thread to try seats with: ") + std::strerror(bad)};
   }
+  tries.join();
   return made;
 }
 
 int launcher::cpu_of(std::string_view name) const noexcept {
   const int cpu = plan_.cpu_of(name);
-  if (cpu < 0 || !here_.usable_cpus.contains(static_cast<unsigned>(cpu))) return any_cpu;
-  return cpu;
+  return cpu >= 0 && granted_.contains(static_cast<unsigned>(cpu)) ? cpu : any_cpu;
 }
 
 result<void> launcher::pin_this_thread(std::string_view name) const {

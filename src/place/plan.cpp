@@ -79,7 +79,7 @@ class neighbours {
 
 // ---- where there is room
 
-// Free cores that share a last cache and a node, the fastest first.
+// Free cores that share a last cache and a node, the best first.
 struct room {
   std::size_t cache;
   std::size_t node;
@@ -93,6 +93,15 @@ unsigned apart(const topology& of, const room& a, const room& b) {
   if (a.node == b.node && a.package == b.package) return 2;
   const auto far = a.node == nowhere || b.node == nowhere ? 20 : of.distance(a.node, b.node);
   return std::max(a.package == b.package ? 4u : 8u, far);
+}
+
+bool isolated(const topology& of, std::size_t core) {
+  return of.cores[core].cpus.meets(of.isolated_cpus);
+}
+
+// Isolated ones before others, fast ones before slow ones.
+std::pair<bool, unsigned> worth(const topology& of, std::size_t core) {
+  return {isolated(of, core), of.cores[core].speed};
 }
 
 std::vector<room> rooms_of(const topology& of, const positions& cores) {
@@ -110,7 +119,7 @@ std::vector<room> rooms_of(const topology& of, const positions& cores) {
   }
   for (auto& each : all) {
     std::stable_sort(each.cores.begin(), each.cores.end(),
-                     [&](auto a, auto b) { return of.cores[a].speed > of.cores[b].speed; });
+                     [&](auto a, auto b) { return worth(of, a) > worth(of, b); });
   }
   return all;
 }
@@ -154,7 +163,9 @@ class seating {
     all /= 2;  // each edge was counted from both ends
     for (std::size_t i = 0; i < rooms_.size(); ++i) {
       for (std::size_t j = 0; j < taken_[i]; ++j) {
-        all += 3 * (fastest - of_.cores[rooms_[i].cores[j]].speed);
+        const auto core = rooms_[i].cores[j];
+        all += 3 * (fastest - of_.cores[core].speed);
+        if (!of_.isolated_cpus.empty() && !isolated(of_, core)) all += 3;
       }
     }
     return all;
@@ -257,32 +268,54 @@ class planner {
           counted(free_.size(), "usable core") + ".");
       return;
     }
-    // A slow one, and of those the first, where most interrupts arrive.
+    // A slow one that is not isolated, and of those the first, where most interrupts arrive.
     const auto spare = std::min_element(free_.begin(), free_.end(), [&](auto a, auto b) {
-      return of_.cores[a].speed < of_.cores[b].speed;
+      return worth(of_, a) < worth(of_, b);
     });
     made_.reserved = of_.cores[*spare].cpus;
     free_.erase(spare);
   }
 
-  // Who gets a core: spinners first, in the order they were named.
+  // Who gets a core: spinners first, in the order they were named. Where enough cores are isolated
+  // for these, they are for these alone.
   void choose() {
+    positions quiet, busy;
+    for (const auto each : free_) (isolated(of_, each) ? quiet : busy).push_back(each);
+    if (!quiet.empty() && quiet.size() >= spinners_.size()) {
+      seat_some(spinners_, quiet);
+      tell_left_over(seat_some(others_, busy));
+      return;
+    }
+    tell_few_isolated(quiet.size());
     auto wanting = spinners_;
     wanting.insert(wanting.end(), others_.begin(), others_.end());
-    const auto seats = std::min(wanting.size(), free_.size());
+    tell_left_over(seat_some(wanting, free_));
+  }
+
+  // As many of them as there are cores; answers who is left.
+  positions seat_some(positions wanting, const positions& cores) {
+    const auto seats = std::min(wanting.size(), cores.size());
     const positions left(wanting.begin() + static_cast<std::ptrdiff_t>(seats), wanting.end());
     wanting.resize(seats);
-    tell_left_over(left);
-    const auto rooms = rooms_of(of_, free_);
+    const auto rooms = rooms_of(of_, cores);
     const auto walk = edges_.walk(wanting);
     std::uint64_t least = std::numeric_limits<std::uint64_t>::max();
+    positions best;
     for (std::size_t first = 0; first < rooms.size(); ++first) {
       seating tried(of_, edges_, rooms, work_.tasks.size());
       tried.fill(first, walk);
       if (tried.cost() >= least) continue;
       least = tried.cost();
-      core_of_ = tried.cores(walk);
+      best = tried.cores(walk);
     }
+    for (const auto each : wanting) core_of_[each] = best[each];
+    return left;
+  }
+
+  void tell_few_isolated(std::size_t count) {
+    if (count == 0) return;
+    made_.notes.push_back(counted(spinners_.size(), "spinning thread") + ", and " +
+                          counted(count, "isolated core") + ": some run where others do.");
   }
 
   void tell_left_over(const positions& left) {

@@ -49,6 +49,7 @@ std::string where(const topology& of, unsigned cpu) {
   if (core.node != nowhere) all += ", node " + std::to_string(of.nodes[core.node].number);
   all += ", cache " + std::to_string(core.cache) + ", core " + std::to_string(at);
   if (core.speed != 0) all += ", speed " + std::to_string(core.speed);
+  if (of.isolated_cpus.contains(cpu)) all += ", isolated";
   return all;
 }
 

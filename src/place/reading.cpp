@@ -2,6 +2,7 @@
 #include "reading.hpp"
 
 #include <algorithm>
+#include <sstream>
 
 namespace sequencer::place {
 
@@ -74,17 +75,48 @@ void tighten(Number& limit, Number found) {
 // What is written for "no limit" in version 1.
 constexpr std::uint64_t unlimited = std::uint64_t{1} << 60;
 
-void look_at_group(const file_tree& from, const std::string& cpu, const std::string& memory,
-                   group_limits& all) {
-  tighten(all.cpus, cpus_of_v2(from.text(cpu + "/cpu.max").value_or("")));
-  const auto quota = from.number(cpu + "/cpu.cfs_quota_us");
-  const auto period = from.number(cpu + "/cpu.cfs_period_us");
+void look_at_group(const file_tree& from, const std::string& at, group_limits& all) {
+  tighten(all.cpus, cpus_of_v2(from.text(at + "/cpu.max").value_or("")));
+  const auto quota = from.number(at + "/cpu.cfs_quota_us");
+  const auto period = from.number(at + "/cpu.cfs_period_us");
   if (quota && period && *period != 0) {
     tighten(all.cpus, static_cast<double>(*quota) / static_cast<double>(*period));
   }
   for (const auto* name : {"/memory.max", "/memory.limit_in_bytes"}) {
-    const auto bytes = from.number(memory + name).value_or(0);
+    const auto bytes = from.number(at + name).value_or(0);
     if (bytes < unlimited) tighten(all.bytes, bytes);
+  }
+}
+
+// Where hierarchies of these controllers are mounted: "cpuacct,cpu" may be at "cpu,cpuacct", and is
+// at "cpu" then.
+std::vector<std::string> mounts_of(const std::string& controllers) {
+  const std::string all = "sys/fs/cgroup";
+  if (controllers.empty()) return {all};  // version 2
+  std::vector<std::string> mounts{all + '/' + controllers};
+  std::istringstream from(controllers);
+  for (std::string each; std::getline(from, each, ',');) {
+    if (each != controllers) mounts.push_back(all + '/' + each);
+  }
+  return mounts;
+}
+
+// Of each hierarchy the directories from the process's own group up to the root.
+template <class Take>
+void each_group(const file_tree& from, Take take) {
+  for (const auto& line : from.lines("proc/self/cgroup")) {
+    const auto first = line.find(':');
+    const auto second = first == line.npos ? first : line.find(':', first + 1);
+    if (second == line.npos) continue;
+    for (const auto& mount : mounts_of(line.substr(first + 1, second - first - 1))) {
+      auto path = line.substr(second + 1);
+      if (!path.starts_with('/')) break;
+      while (path != "/" && !path.empty()) {
+        take(mount + path);
+        path.erase(path.rfind('/'));
+      }
+      take(mount);
+    }
   }
 }
 
@@ -94,6 +126,7 @@ result<topology> completed(topology read) {
   index_set there;
   for (const auto& each : read.cores) there.insert(each.cpus);
   read.usable_cpus = read.usable_cpus.common(there);
+  read.isolated_cpus = read.isolated_cpus.common(read.usable_cpus);
   sort_by_cpu(read.cores);
   sort_by_cpu(read.packages);
   sort_by_cpu(read.caches);
@@ -131,21 +164,19 @@ std::vector<huge_pool> huge_pools(const file_tree& from, unsigned node) {
 
 group_limits limits_of_process(const file_tree& from) {
   group_limits all;
-  for (const auto& line : from.lines("proc/self/cgroup")) {
-    const auto first = line.find(':');
-    const auto second = first == line.npos ? first : line.find(':', first + 1);
-    if (second == line.npos) continue;
-    const auto kinds = line.substr(first + 1, second - first - 1);
-    auto path = line.substr(second + 1);
-    const auto mount = "sys/fs/cgroup" + (kinds.empty() ? "" : '/' + kinds);
-    for (;;) {  // from the process's own group up to the root
-      const auto at = mount + (path == "/" ? "" : path);
-      look_at_group(from, at, at, all);
-      if (path.empty() || path == "/") break;
-      path.erase(path.rfind('/'));
-    }
-  }
+  each_group(from, [&](const std::string& at) { look_at_group(from, at, all); });
   return all;
+}
+
+std::optional<index_set> cpuset_of_process(const file_tree& from) {
+  std::optional<index_set> nearest;
+  each_group(from, [&](const std::string& at) {
+    for (const auto* name : {"/cpuset.cpus.effective", "/cpuset.effective_cpus", "/cpuset.cpus"}) {
+      const auto cpus = nearest ? std::nullopt : from.list(at + name);
+      if (cpus && !cpus->empty()) nearest = cpus;
+    }
+  });
+  return nearest;
 }
 
 // ---- questions to a topology

@@ -1,6 +1,7 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include <sequencer/place/topology.hpp>
@@ -20,5 +21,8 @@ std::vector<huge_pool> huge_pools(const file_tree& from, unsigned node);
 
 // What the control groups of the process allow, the tightest of those that it is in.
 group_limits limits_of_process(const file_tree& from);
+
+// CPUs that its cpuset lets the process have, whatever its affinity is now; nothing: not told.
+std::optional<index_set> cpuset_of_process(const file_tree& from);
 
 }  // namespace sequencer::place

@@ -179,6 +179,7 @@ void ask_the_kernel(topology& into) {
   const file_tree root("/");
   if (const auto tree = topology::from_tree("/")) {
     into.usable_cpus = into.usable_cpus.common(tree->usable_cpus);
+    into.isolated_cpus = tree->isolated_cpus;
     for (auto& each : into.nodes) {
       const auto at = tree->node_at(each.number);
       if (at == nowhere) continue;

@@ -115,16 +115,21 @@ class drawing {
     auto what = "core " + std::to_string(at);
     if (each.speed != 0) what += " (speed " + std::to_string(each.speed) + ")";
     what += ": CPU " + each.cpus.text();
+    if (each.cpus.meets(of_.isolated_cpus)) what += ", isolated";
     if (!each.cpus.meets(of_.usable_cpus)) what += ", not for this process";
     line(level, what);
   }
 
   void distances() {
     if (of_.nodes.size() < 2 || of_.distances.empty()) return;
+    std::string numbers;
+    for (const auto& each : of_.nodes) {
+      numbers += (numbers.empty() ? "" : ", ") + std::to_string(each.number);
+    }
     for (std::size_t i = 0; i < of_.nodes.size(); ++i) {
       auto what = "from node " + std::to_string(of_.nodes[i].number) + ":";
       for (const auto each : of_.distances[i]) what += ' ' + std::to_string(each);
-      if (i == 0) line(0, "distances, nodes in the order above");
+      if (i == 0) line(0, "distances, to nodes " + numbers + " in this order");
       line(1, what);
     }
   }

@@ -96,6 +96,21 @@ void read_speeds(const file_tree& from, topology& into) {
   for (auto& each : into.cores) each.speed = fast->contains(each.cpus.first()) ? 1 : 0;
 }
 
+void read_usable(const file_tree& from, const index_set& online, topology& into) {
+  auto affinity = into.this_machine ? os::cpus_of(0) : std::nullopt;
+  if (!affinity) {
+    affinity =
+        index_set::from_text(from.field("proc/self/status", "Cpus_allowed_list").value_or("?"));
+  }
+  into.usable_cpus = affinity.value_or(online).common(online);
+  into.isolated_cpus = from.list(cpu_directory + "/isolated").value_or(index_set{});
+  // What nobody chose: every process begins with all CPUs but the isolated ones.
+  const auto could = cpuset_of_process(from).value_or(online).common(online);
+  auto at_boot = could;
+  for (const auto each : into.isolated_cpus) at_boot.erase(each);
+  if (into.usable_cpus == at_boot) into.usable_cpus = could;
+}
+
 }  // namespace
 
 result<topology> topology::from_tree(const std::string& root) {
@@ -109,12 +124,7 @@ result<topology> topology::from_tree(const std::string& root) {
     return error{errc::io, 0,
                  from.root() + cpu_directory + ": no CPUs found there; is /sys mounted?"};
   }
-  const auto allowed =
-      index_set::from_text(from.field("proc/self/status", "Cpus_allowed_list").value_or("?"));
-  read.usable_cpus = allowed ? allowed->common(*online) : *online;
-  if (const auto mine = read.this_machine ? os::cpus_of(0) : std::nullopt) {
-    read.usable_cpus = mine->common(*online);
-  }
+  read_usable(from, *online, read);
   read.limits = limits_of_process(from);
   read_cores(from, *online, read);
   for (const auto cpu : *online) read_cache(from, cpu, *online, read);

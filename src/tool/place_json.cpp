@@ -63,6 +63,7 @@ std::string json_of(const where::topology& of, const where::line_latency* measur
   auto& cores = to["cores"] = json::array();
   for (const auto& each : of.cores) cores.push_back(object(each, of));
   to["usable_cpus"] = numbers(of.usable_cpus);
+  to["isolated_cpus"] = numbers(of.isolated_cpus);
   to["group_cpus"] = of.limits.cpus > 0 ? json(of.limits.cpus) : json();
   to["group_bytes"] = of.limits.bytes > 0 ? json(of.limits.bytes) : json();
   to["gaps"] = of.gaps;

@@ -54,10 +54,12 @@ struct shape {
   std::size_t nodes;
   std::size_t cpus_a_node;
   bool memory_node;  // the last one has no CPUs
+  index_set isolated;
 };
 
-constexpr std::array shapes{shape{"nodes2", 2, 2, false}, shape{"nodes4", 4, 2, false},
-                            shape{"nodes8", 8, 1, false}, shape{"memory-node", 3, 2, true}};
+const std::array shapes{
+    shape{"nodes2", 2, 2, false, {}}, shape{"nodes4", 4, 2, false, {4, 5, 6, 7}},
+    shape{"nodes8", 8, 1, false, {}}, shape{"memory-node", 3, 2, true, {}}};
 
 // ---- what the kernel says, asked without the library
 
@@ -87,6 +89,9 @@ void check_topology(const topology& of, const shape& as) {
           "CPUs of node " + std::to_string(i) + ": " + of.nodes[i].cpus.text());
     check(of.nodes[i].usable, failed_rest, "node " + std::to_string(i) + " is usable");
   }
+  check(of.usable_cpus.size() == of.cpu_count(), failed_rest,
+        "all CPUs are usable, isolated or not: " + of.usable_cpus.text());
+  check(of.isolated_cpus == as.isolated, failed_rest, "isolated: " + of.isolated_cpus.text());
   const auto tree = topology::from_tree("/");
   check(tree && tree->cores == of.cores, failed_rest, "/sys and hwloc say the same of cores");
   check(tree && tree->distances == of.distances, failed_rest, "and of distances");
@@ -258,6 +263,10 @@ void check_graph(const topology& of) {
   if (!planned) return;
   std::printf("%s", planned->text(of).c_str());
   check(planned->faults(of).empty(), failed_rest, "a plan without faults");
+  for (const auto& each : planned->seats) {
+    const bool apart = of.isolated_cpus.contains(static_cast<unsigned>(each.cpu));
+    check(apart || of.isolated_cpus.empty(), failed_rest, "'" + each.name + "' is isolated");
+  }
   const auto* where = planned->region_of("slots");
   auto bytes = memory::make(of, *where, slots::bytes_for(capacity));
   check(bytes && all_on(bytes->bytes(), where->nodes[0]), failed_memory, "slots on their node");

@@ -117,6 +117,21 @@ TEST(launcher, says_what_the_host_refuses) {
   apart([&] { EXPECT_FALSE(made->pin_this_thread("b")); });
 }
 
+// What counts is what the kernel lets be: an affinity can be widened up to the cpuset, as to CPUs
+// that are isolated.
+TEST(launcher, tries_instead_of_believing) {
+  auto of = here();
+  const auto last = of.usable_cpus.last();
+  of.usable_cpus = {of.usable_cpus.first()};
+  plan planned;
+  planned.seats = {{"a", static_cast<int>(last), -1}};
+  const auto made = launcher::make(of, planned);
+  ASSERT_TRUE(made) << made.text();
+  EXPECT_THAT(made->refused(), IsEmpty());
+  EXPECT_EQ(made->cpu_of("a"), static_cast<int>(last));
+  EXPECT_EQ(here().usable_cpus, topology::discover()->usable_cpus) << "this thread stays";
+}
+
 // A graph whose stages run where the plan says: read back from the kernel, and from the handler.
 TEST(launcher, starts_a_graph_where_it_was_planned) {
   const auto of = here();

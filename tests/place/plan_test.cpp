@@ -132,6 +132,32 @@ TEST_F(plans, take_fast_cores_and_leave_a_slow_one) {
   EXPECT_EQ(planned.reserved.text(), "0");
 }
 
+TEST_F(plans, spin_on_isolated_cores_alone_where_there_are_enough) {
+  auto of = named("ccx");
+  of.isolated_cpus = of.packages[1].cpus;
+  const auto planned = made(of, desk());
+  for (const auto& seat : planned.seats) {
+    ASSERT_GE(seat.cpu, 0) << seat.name;
+    EXPECT_EQ(of.isolated_cpus.contains(static_cast<unsigned>(seat.cpu)), seat.name != "report")
+        << seat.name;
+  }
+  EXPECT_FALSE(of.isolated_cpus.meets(planned.reserved));
+  EXPECT_THAT(planned.notes, testing::Not(Contains(HasSubstr("isolated"))));
+  EXPECT_THAT(planned.text(of), HasSubstr(", isolated\n"));
+}
+
+TEST_F(plans, say_when_too_few_cores_are_isolated) {
+  auto of = named("desk");
+  of.isolated_cpus = {6, 7};  // one core
+  const auto planned = made(of, desk());
+  EXPECT_THAT(planned.notes, Contains("5 spinning threads, and 1 isolated core: some run where "
+                                      "others do."));
+  bool used = false;
+  for (const auto& seat : planned.seats) used |= seat.cpu == 6;
+  EXPECT_TRUE(used);
+  EXPECT_THAT(planned.faults(of), IsEmpty());
+}
+
 TEST_F(plans, put_memory_where_there_is_some) {
   auto of = named("two-sockets");
   of.nodes[0].usable = false;

@@ -6,11 +6,13 @@
 #include <gtest/gtest.h>
 
 #include <sequencer/counter.hpp>
+#include <sequencer/graph.hpp>
 #include <sequencer/place/binding.hpp>
 #include <sequencer/place/measure.hpp>
 #include <sequencer/place/memory.hpp>
 #include <sequencer/place/placed.hpp>
 #include <sequencer/place/topology.hpp>
+#include <sequencer/ring.hpp>
 
 namespace {
 
@@ -37,10 +39,31 @@ TEST(refusing_host, gives_no_seat) {
   planned.seats = {{"feed", static_cast<int>(here().usable_cpus.first()), any_node}};
   const auto start = launcher::make(here(), planned);
   ASSERT_TRUE(start) << start.text();
+  EXPECT_THAT(start->refused(), testing::ElementsAre(HasSubstr("'feed' is planned on CPU")));
+  EXPECT_EQ(start->cpu_of("feed"), any_cpu);
   const auto pinned = start->pin_this_thread("feed");
   ASSERT_FALSE(pinned);
   EXPECT_EQ(pinned.code(), errc::denied);
   EXPECT_FALSE(start->verify()[0].as_planned);
+}
+
+// A graph runs there all the same, on any CPU.
+TEST(refusing_host, starts_a_graph) {
+  plan planned;
+  planned.seats = {{"count", static_cast<int>(here().usable_cpus.first()), any_node}};
+  const auto start = launcher::make(here(), planned);
+  ASSERT_TRUE(start) << start.text();
+  sequencer::ring<int, sequencer::producers::one> ring{64};
+  sequencer::graph graph{ring};
+  index_set allowed;
+  graph.add("count", [&](int&, sequencer::sequence, bool) noexcept {
+    allowed = topology::discover()->usable_cpus;
+  });
+  auto flow = std::move(graph).start(*start);
+  ASSERT_TRUE(flow) << flow.text();
+  EXPECT_TRUE(flow->producer()->publish([](int& event) noexcept { event = 1; }));
+  EXPECT_TRUE(flow->drain());
+  EXPECT_EQ(allowed, here().usable_cpus);
 }
 
 TEST(refusing_host, gives_no_memory_that_is_not_bound) {

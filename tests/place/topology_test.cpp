@@ -153,6 +153,13 @@ TEST_F(foreign, is_drawn_as_a_tree) {
   EXPECT_THAT(text, HasSubstr("\n        core 5: CPU 5\n"));
 }
 
+// Their columns are in the order of the numbers, whatever the order that nodes are drawn in.
+TEST_F(foreign, distances_say_to_which_nodes) {
+  EXPECT_THAT(named("permuted").text(),
+              HasSubstr("distances, to nodes 0, 1 in this order\n  from node 0: 10 21\n"));
+  EXPECT_THAT(named("sparse").text(), HasSubstr("distances, to nodes 0, 33, 34, 72 in this order"));
+}
+
 // ---- this machine
 
 TEST(this_machine, is_what_the_system_says) {
@@ -162,8 +169,12 @@ TEST(this_machine, is_what_the_system_says) {
   EXPECT_EQ(here->cpu_count(), static_cast<std::size_t>(::sysconf(_SC_NPROCESSORS_ONLN)));
   cpu_set_t mine;
   ASSERT_EQ(::sched_getaffinity(0, sizeof mine, &mine), 0);
-  EXPECT_EQ(here->usable_cpus.size(), static_cast<std::size_t>(CPU_COUNT(&mine)));
-  for (const auto each : here->usable_cpus) EXPECT_TRUE(CPU_ISSET(each, &mine));
+  for (const auto& core : here->cores) {
+    for (const auto cpu : core.cpus) {
+      const bool usable = here->usable_cpus.contains(cpu) && !here->isolated_cpus.contains(cpu);
+      EXPECT_TRUE(CPU_ISSET(cpu, &mine) ? here->usable_cpus.contains(cpu) : !usable) << cpu;
+    }
+  }
 }
 
 // Affinity belongs to a thread: one that may use a single CPU sees that.
@@ -276,6 +287,53 @@ TEST_F(tree, is_read) {
   EXPECT_DOUBLE_EQ(of->limits.cpus, 1.5);
   EXPECT_EQ(of->limits.bytes, 1048576u);
   EXPECT_THAT(of->gaps, IsEmpty());
+}
+
+// Every process begins with all CPUs but the isolated ones: that is nobody's choice.
+TEST_F(tree, lets_isolated_cpus_be_used) {
+  put("sys/devices/system/cpu/isolated", "3");
+  auto of = topology::from_tree(root_);
+  ASSERT_TRUE(of) << of.text();
+  EXPECT_EQ(of->usable_cpus.text(), "0-3");
+  EXPECT_EQ(of->isolated_cpus.text(), "3");
+  EXPECT_THAT(of->text(), HasSubstr("core 1: CPU 1,3, isolated\n"));
+  put("proc/self/status", "Cpus_allowed_list:\t0-1\nMems_allowed_list:\t0,5\n");
+  of = topology::from_tree(root_);
+  ASSERT_TRUE(of) << of.text();
+  EXPECT_EQ(of->usable_cpus.text(), "0-1") << "an affinity that somebody chose is obeyed";
+  EXPECT_THAT(of->isolated_cpus, IsEmpty());
+}
+
+TEST_F(tree, lets_isolated_cpus_of_other_cpusets_alone) {
+  put("sys/devices/system/cpu/isolated", "2-3");
+  put("proc/self/status", "Cpus_allowed_list:\t0-1\n");
+  put("sys/fs/cgroup/cpuset.cpus.effective", "0-3");
+  put("sys/fs/cgroup/desk/cpuset.cpus.effective", "0-2");
+  auto of = topology::from_tree(root_);
+  ASSERT_TRUE(of) << of.text();
+  EXPECT_EQ(of->usable_cpus.text(), "0-2");
+  put("proc/self/cgroup", "3:cpuset:/desk\n0::/\n");
+  put("sys/fs/cgroup/cpuset/desk/cpuset.cpus", "0-1,3");
+  of = topology::from_tree(root_);
+  ASSERT_TRUE(of) << of.text();
+  EXPECT_EQ(of->usable_cpus.text(), "0-1,3");
+}
+
+// Controllers are named in any order, and mounted at a directory of another, with links for each.
+TEST_F(tree, finds_limits_of_joint_controllers) {
+  put("proc/self/cgroup", "4:cpuacct,cpu:/desk\n");
+  put("sys/fs/cgroup/cpu/desk/cpu.cfs_quota_us", "250000");
+  put("sys/fs/cgroup/cpu/desk/cpu.cfs_period_us", "100000");
+  const auto of = topology::from_tree(root_);
+  ASSERT_TRUE(of) << of.text();
+  EXPECT_DOUBLE_EQ(of->limits.cpus, 2.5);
+}
+
+TEST_F(tree, outlives_a_control_group_without_a_path) {
+  put("proc/self/cgroup", "0::desk\n1:cpu\n\n::\n");
+  const auto of = topology::from_tree(root_);
+  ASSERT_TRUE(of) << of.text();
+  EXPECT_EQ(of->limits.bytes, 0u);
 }
 
 TEST_F(tree, says_what_is_missing) {

@@ -36,7 +36,10 @@ struct whereabouts {
 // Threads: cpu_of(), pin_this_thread() and verify() any; else one at a time.
 class launcher {
  public:
-  // Fails: unsupported, `here` is not this machine; nothing can be bound by such a plan.
+  // Tries each seat, on a thread of its own that ends with it: what counts is what the kernel lets
+  // be, whatever this process's affinity is.
+  // Progress: two or three system calls a seat. Fails: unsupported, `here` is not this machine;
+  // nothing can be bound by such a plan; io, the kernel refuses a thread to try with.
   static result<launcher> make(const topology& here, plan of);
 
   // What of the plan this host does not let be: sentences. Those threads run anywhere, and
@@ -61,8 +64,11 @@ class launcher {
  private:
   launcher(topology here, plan of) : here_(std::move(here)), plan_(std::move(of)) {}
 
+  void try_seats();
+
   topology here_;
   plan plan_;
+  index_set granted_;  // CPUs of the seats
   std::vector<std::string> refused_;
 };
 

@@ -91,7 +91,8 @@ struct plan {
   std::vector<std::string> notes;  // sentences: what could not be had
 
   // Threads that spin get cores of their own, in one cache domain where they fit; else neighbours
-  // in the graph are kept together. Fast cores come first. The region "slots" lies where it is
+  // in the graph are kept together. Fast cores come first. Where enough cores are isolated, those
+  // that spin are on these, and nobody else is. The region "slots" lies where it is
   // nearest to all, "counters" where it is nearest to who produces. The same input gives the same
   // plan.
   // Threads: any. Progress: no system calls; time grows with the square of the tasks.
