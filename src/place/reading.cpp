@@ -2,6 +2,7 @@
 #include "reading.hpp"
 
 #include <algorithm>
+#include <initializer_list>
 #include <sstream>
 
 namespace sequencer::place {
@@ -166,6 +167,29 @@ group_limits limits_of_process(const file_tree& from) {
   group_limits all;
   each_group(from, [&](const std::string& at) { look_at_group(from, at, all); });
   return all;
+}
+
+std::uint64_t free_in_group(const file_tree& from) {
+  auto least = ~std::uint64_t{0};
+  const auto look = [&](const std::string& at, const char* limit, const char* used,
+                        std::initializer_list<const char*> of_files) {
+    const auto most = from.number(at + limit);
+    const auto there = from.number(at + used);
+    if (!most || !there) return;
+    auto can_go = std::uint64_t{0};
+    for (const auto* each : of_files) {
+      can_go += number_in(from.field(at + "/memory.stat", each).value_or("")).value_or(0);
+    }
+    const auto needed = *there - std::min(*there, can_go);
+    least = std::min(least, *most - std::min(*most, needed));
+  };
+  each_group(from, [&](const std::string& at) {
+    look(at, "/memory.max", "/memory.current",
+         {"inactive_file", "active_file", "slab_reclaimable"});
+    look(at, "/memory.limit_in_bytes", "/memory.usage_in_bytes",
+         {"total_inactive_file", "total_active_file"});
+  });
+  return least;
 }
 
 std::optional<index_set> cpuset_of_process(const file_tree& from) {

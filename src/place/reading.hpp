@@ -1,6 +1,7 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -21,6 +22,10 @@ std::vector<huge_pool> huge_pools(const file_tree& from, unsigned node);
 
 // What the control groups of the process allow, the tightest of those that it is in.
 group_limits limits_of_process(const file_tree& from);
+
+// Bytes that they let the process have besides what it has; pages that can be read again from files
+// count as free.
+std::uint64_t free_in_group(const file_tree& from);
 
 // CPUs that its cpuset lets the process have, whatever its affinity is now; nothing: not told.
 std::optional<index_set> cpuset_of_process(const file_tree& from);

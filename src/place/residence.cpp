@@ -11,6 +11,7 @@
 #include <sequencer/place/memory.hpp>
 
 #include "files.hpp"
+#include "mappings.hpp"
 #include "os.hpp"
 
 namespace sequencer::place {
@@ -39,6 +40,11 @@ class census {
   void finish() {
     for (const auto& [node, pages] : by_node_) into_.by_node.push_back({node, pages});
     into_.known = into_.doubts.empty();
+  }
+
+  std::uint64_t pages_on(unsigned node) const {
+    const auto at = by_node_.find(node);
+    return at == by_node_.end() ? 0 : at->second;
   }
 
  private:
@@ -77,11 +83,16 @@ std::optional<std::uint64_t> hexadecimal(std::string_view text) {
   return value;
 }
 
-// Sums of the mappings inside `of`, which share none with others.
-void read_smaps(std::span<std::byte> of, residence& into) {
+}  // namespace
+
+void read_mappings(std::span<std::byte> of, residence& into) {
   const auto first = reinterpret_cast<std::uintptr_t>(of.data());
   bool mine = false;
-  for (const auto& line : file_tree("/").lines("proc/self/smaps")) {
+  const auto lines = file_tree("/").lines("proc/self/smaps");
+  if (lines.empty()) {
+    into.doubts.push_back("What is huge or locked is not known: /proc/self/smaps cannot be read.");
+  }
+  for (const auto& line : lines) {
     const auto dash = line.find('-');
     const auto colon = line.find(':');
     if (dash != line.npos && (colon == line.npos || dash < colon)) {
@@ -104,27 +115,23 @@ void read_smaps(std::span<std::byte> of, residence& into) {
   }
 }
 
-}  // namespace
-
 residence memory::verify() const {
   residence found;
   found.page_bytes = os::page_bytes();
   census all(found);
   for (const auto& [part, planned] : parts()) all.count(part, planned);
   all.finish();
-  if (where_.how == spread::interleave && found.known && found.absent == 0) {
-    // In turn means evenly, give or take what a huge page holds.
-    const auto even = found.pages / where_.nodes.size();
-    const auto slack = (std::uint64_t{2} << 20) / found.page_bytes;
-    for (const auto node : where_.nodes) {
-      std::uint64_t there = 0;
-      for (const auto& each : found.by_node) {
-        if (each.node == node) there = each.pages;
-      }
-      if (there + slack < even) found.elsewhere += even - there;
-    }
+  read_mappings(bytes_, found);
+  const bool whole = found.known && found.absent == 0 && found.pages != 0;
+  if (where_.how != spread::interleave || !whole) return found;
+  // In turn means evenly, give or take a page, which may be a huge one.
+  const auto nodes = parts().front().second;
+  const auto even = found.pages / nodes.size();
+  const auto slack = small_ ? 1 : (std::uint64_t{2} << 20) / found.page_bytes;
+  for (const auto node : nodes) {
+    const auto there = all.pages_on(node);
+    if (there + slack < even) found.elsewhere += even - there;
   }
-  read_smaps(bytes_, found);
   return found;
 }
 

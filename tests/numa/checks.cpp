@@ -6,12 +6,15 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -75,6 +78,15 @@ bool all_on(std::span<std::byte> bytes, unsigned node) {
     if (node_of(&bytes[at]) != static_cast<int>(node)) return false;
   }
   return true;
+}
+
+void move_page(void* page, unsigned node) {
+  void* pages[] = {page};
+  const int to[] = {static_cast<int>(node)};
+  int status = -1;
+  constexpr int own_pages = 1 << 1;  // MPOL_MF_MOVE
+  const auto moved = ::syscall(SYS_move_pages, 0, 1, pages, to, &status, own_pages);
+  check(moved == 0 && status == to[0], failed_rest, "a page is moved");
 }
 
 // ---- topology
@@ -173,6 +185,10 @@ void check_interleaved(const topology& of) {
         "interleaved: " + std::to_string(pages[i]) + " pages on node " + std::to_string(nodes[i]));
   }
   check(made->verify().as_planned(), failed_memory, "interleaved, by verify()");
+  // All on nodes that the policy allows, and yet not in turn.
+  for (std::size_t at = 0; at < bytes.size(); at += 4096) move_page(&bytes[at], nodes[0]);
+  check(all_on(bytes, nodes[0]), failed_rest, "pages of an interleaved memory moved away");
+  check(!made->verify().as_planned(), failed_memory, "interleaved no more, by verify()");
 }
 
 void check_split(const topology& of) {
@@ -190,6 +206,68 @@ void check_split(const topology& of) {
     }
     check(made->verify().as_planned(), failed_memory, "split, by verify()");
   }
+}
+
+// Less than a huge page for each node: parts are equal all the same.
+void check_small_split(const topology& of) {
+  const auto nodes = all_nodes(of);
+  auto made = memory::make(of, {"test", spread::split, nodes}, 2 * mib);
+  check(bool(made), failed_memory, "memory split into small parts");
+  if (!made) return;
+  const auto part = made->bytes().size() / nodes.size();
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    check(all_on(made->bytes().subspan(i * part, part), nodes[i]), failed_memory,
+          "small part " + std::to_string(i) + " on node " + std::to_string(nodes[i]));
+  }
+}
+
+// Where most of a node was set aside, little else is free, and nothing else is needed.
+void check_mostly_reserved(const topology& before) {
+  const auto last = before.nodes.back().number;
+  const auto at = "/sys/devices/system/node/node" + std::to_string(last) +
+                  "/hugepages/hugepages-2048kB/nr_hugepages";
+  const auto wanted = before.nodes.back().bytes / mib / 2 * 7 / 10;
+  std::ofstream(at) << wanted << std::flush;
+  const auto of = topology::discover();
+  std::uint64_t free = 0;
+  for (const auto& each : of->nodes.back().huge) {
+    if (each.page_bytes == 2 * mib) free = each.free_pages;
+  }
+  check(free * 2 * mib > of->nodes.back().bytes / 2, failed_rest, "most of a node is set aside");
+  {
+    auto made = memory::make(*of, {"huge", spread::bind, {last}}, free * 2 * mib,
+                             {.pages = huge_pages::reserved});
+    check(made && made->refused().empty(), failed_rest,
+          made ? "all that is set aside" : made.failure().text);
+  }
+  std::ofstream(at) << 0 << std::flush;
+}
+
+// A control group that is full would have the kernel kill this process.
+void check_group(const topology& of) {
+  const std::string group = "/sys/fs/cgroup/desk";
+  const auto put = [](const std::string& path, const std::string& text) {
+    std::ofstream(path) << text << std::flush;
+  };
+  if (::mount("none", "/sys/fs/cgroup", "cgroup2", 0, nullptr) != 0 ||
+      (put("/sys/fs/cgroup/cgroup.subtree_control", "+memory +cpuset"),
+       ::mkdir(group.c_str(), 0755)) != 0) {
+    return check(false, failed_rest, std::string("a control group: ") + std::strerror(errno));
+  }
+  put(group + "/memory.max", "64M");
+  put(group + "/cpuset.cpus", std::to_string(of.usable_cpus.last()));
+  put(group + "/cpuset.mems", std::to_string(of.nodes[1].number));
+  put(group + "/cgroup.procs", std::to_string(::getpid()));
+  const auto now = topology::discover();
+  check(now->usable_cpus == index_set{of.usable_cpus.last()}, failed_rest, "CPUs of a cpuset");
+  check(!now->nodes[0].usable && now->nodes[1].usable, failed_rest, "nodes of a cpuset");
+  check(now->limits.bytes == 64 * mib, failed_rest, "limit of a control group");
+  const region where{"test", spread::bind, {of.nodes[1].number}};
+  const auto fits = memory::make(*now, where, 40 * mib);
+  check(bool(fits), failed_memory, fits ? "" : fits.failure().text);
+  const auto more = memory::make(*now, where, 40 * mib);
+  check(!more && more.code() == sequencer::errc::unavailable, failed_rest,
+        "no more than the control group has");
 }
 
 // Set aside on one node, had there, and not had on another.
@@ -224,12 +302,7 @@ void check_moved(const topology& of) {
   auto made = memory::make(of, {"test", spread::bind, {of.nodes[0].number}}, 64 * 4096,
                            {.pages = huge_pages::no});
   if (!made) return;
-  void* pages[] = {made->bytes().data() + 5 * 4096};
-  const int to[] = {static_cast<int>(of.nodes[1].number)};
-  int status = -1;
-  constexpr int own_pages = 1 << 1;  // MPOL_MF_MOVE
-  if (::syscall(SYS_move_pages, 0, 1, pages, to, &status, own_pages) != 0 || status != to[0])
-    return;
+  move_page(made->bytes().data() + 5 * 4096, of.nodes[1].number);
   const auto found = made->verify();
   check(found.elsewhere == 1 && !found.as_planned(), failed_memory,
         "a page that was moved is seen");
@@ -324,10 +397,13 @@ int main(int argc, char** argv) {
   check_touched_from_elsewhere(*of);
   check_interleaved(*of);
   check_split(*of);
+  check_small_split(*of);
   check_moved(*of);
   check_placed(*of);
   check_reserved(*of);
+  check_mostly_reserved(*of);
   check_graph(*of);
+  check_group(*of);
   const int failed = failed_threads + failed_memory + failed_rest;
   std::printf("%d passed, %d failed: threads %d, memory %d, else %d\n", passed, failed,
               failed_threads, failed_memory, failed_rest);

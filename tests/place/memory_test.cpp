@@ -4,6 +4,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -120,6 +121,65 @@ TEST_F(memory_here, says_how_much_is_huge) {
   }
 }
 
+// The advice succeeds where nobody gets any.
+TEST_F(memory_here, says_when_no_huge_pages_were_given) {
+  ASSERT_EQ(::prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0), 0) << std::strerror(errno);
+  auto made = memory::make(here_, on(spread::bind), 8 * mib);
+  auto small = memory::make(here_, on(spread::bind), 8 * mib, {.pages = huge_pages::no});
+  ASSERT_EQ(::prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0), 0) << std::strerror(errno);
+  ASSERT_TRUE(made) << made.text();
+  EXPECT_EQ(made->verify().huge_bytes, 0u);
+  EXPECT_THAT(made->refused(), ElementsAre(HasSubstr("the kernel gave 0 KiB of 8 MiB")));
+  EXPECT_TRUE(made->verify().as_planned());
+  ASSERT_TRUE(small) << small.text();
+  EXPECT_THAT(small->refused(), IsEmpty()) << "none were wanted";
+}
+
+// What was not read is not told as nothing.
+TEST_F(memory_here, doubts_what_it_cannot_read) {
+  auto made = memory::make(here_, on(spread::bind), mib, {.pages = huge_pages::no});
+  ASSERT_TRUE(made) << made.text();
+  rlimit files{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &files), 0);
+  const rlimit none{0, files.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &none), 0);
+  const auto found = made->verify();
+  const auto beyond = memory::make(here_, on(spread::bind), ~std::size_t{0} - 100);
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &files), 0);
+  EXPECT_THAT(found.doubts, ElementsAre(HasSubstr("/proc/self/smaps cannot be read")));
+  EXPECT_TRUE(found.as_planned()) << "where the pages are, no file says";
+  ASSERT_FALSE(beyond) << "without a file that says what is free";
+  EXPECT_EQ(beyond.code(), errc::unavailable);
+}
+
+TEST_F(memory_here, is_split_into_equal_parts) {
+  const auto node = on(spread::bind).nodes[0];
+  const region where{"test", spread::split, {node, node, node}};
+  for (const auto bytes : {std::size_t{1}, std::size_t{20'000}, 2 * mib, 3 * mib, 20 * mib}) {
+    auto made = memory::make(here_, where, bytes);
+    ASSERT_TRUE(made) << made.text();
+    const auto size = made->part(0).size();
+    EXPECT_GE(made->bytes().size(), bytes);
+    EXPECT_EQ(made->bytes().size(), 3 * size);
+    for (std::size_t i = 0; i < 3; ++i) {
+      EXPECT_EQ(made->part(i).data(), made->bytes().data() + i * size);
+      EXPECT_EQ(made->part(i).size(), size);
+    }
+    EXPECT_EQ(size % (size >= 2 * mib ? 2 * mib : 4096), 0u);
+    EXPECT_TRUE(made->verify().as_planned());
+  }
+}
+
+// Several parts may be on one node, which needs room for all of them.
+TEST_F(memory_here, counts_every_part_on_a_node) {
+  const auto node = on(spread::bind).nodes[0];
+  const auto bytes = here_.nodes[here_.node_at(node)].bytes / 2 * 3;
+  const auto made = memory::make(here_, {"test", spread::split, {node, node, node, node}}, bytes,
+                                 {.touch = false});
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.code(), errc::unavailable);
+}
+
 TEST_F(memory_here, falls_back_where_no_huge_pages_are_reserved) {
   auto made = memory::make(here_, on(spread::bind), 4 * mib, {.pages = huge_pages::reserved});
   ASSERT_TRUE(made) << made.text();
@@ -129,7 +189,8 @@ TEST_F(memory_here, falls_back_where_no_huge_pages_are_reserved) {
     if (pool.page_bytes == 2 * mib) free = pool.free_pages;
   }
   if (free == 0) {
-    EXPECT_THAT(made->refused(), ElementsAre(HasSubstr("reserved huge pages are free on node")));
+    ASSERT_THAT(made->refused(), testing::Not(IsEmpty()));
+    EXPECT_THAT(made->refused()[0], HasSubstr("reserved huge pages are free on node"));
   } else if (free >= 2 && made->refused().empty()) {
     EXPECT_EQ(made->verify().huge_bytes, 4 * mib);
   }

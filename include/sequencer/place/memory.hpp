@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <utility>
@@ -56,12 +57,13 @@ struct residence {
 // must be gone. Moving it does not move the bytes.
 class memory {
  public:
-  // At least `bytes`, from 2 MiB on a multiple of that, placed as `where` says. A policy that the
-  // kernel refuses is a failure: there is no such memory that was not bound. What else it refuses
-  // is in refused(). Threads: any. Progress: system calls; touches `bytes`, milliseconds a 64 MiB
+  // At least `bytes`, from 2 MiB on a multiple of that, placed as `where` says; so is each part of
+  // memory that is split. A policy that the kernel refuses is a failure: there is no such memory
+  // that was not bound. What else it refuses is in refused(). Threads: any. Progress: system calls; touches `bytes`, milliseconds a 64 MiB
   // at best. Order: all is done when it returns. Fails: unsupported, `here` is not this machine;
   // invalid, no bytes, or nodes that there are not; denied, a node that this process may not use,
-  // or the kernel refuses the policy; unavailable, the nodes have not so much memory free.
+  // or the kernel refuses the policy; unavailable, the nodes have not so much memory free, or the
+  // control group does not let this process have so much more.
   static result<memory> make(const topology& here, const region& where, std::size_t bytes,
                              memory_options how = {});
 
@@ -69,17 +71,22 @@ class memory {
       : mapped_(std::exchange(other.mapped_, {})),
         bytes_(std::exchange(other.bytes_, {})),
         where_(std::move(other.where_)),
+        small_(other.small_),
         refused_(std::move(other.refused_)) {}
   memory& operator=(memory&& other) noexcept {
     std::swap(mapped_, other.mapped_);
     std::swap(bytes_, other.bytes_);
     std::swap(where_, other.where_);
+    std::swap(small_, other.small_);
     std::swap(refused_, other.refused_);
     return *this;
   }
   ~memory();
 
   std::span<std::byte> bytes() const noexcept { return bytes_; }
+  // Where memory is split: the part on where().nodes[at], all of one size, one after another. Else
+  // all bytes.
+  std::span<std::byte> part(std::size_t at) const noexcept;
   const region& where() const noexcept { return where_; }
   // Huge pages and locks that the host did not grant: sentences.
   const std::vector<std::string>& refused() const noexcept { return refused_; }
@@ -93,17 +100,23 @@ class memory {
   memory() = default;
 
   result<void> map(std::size_t bytes);
-  result<void> bind();
-  void ask_for_huge(const topology& here, huge_pages pages);
   bool reserved_pages(const topology& here);
+  result<void> fill(memory_options how);
+  result<void> check_room() const;
+  void ask_for_huge(huge_pages pages);
+  result<void> bind();
   result<void> touch();
+  void tell_small_pages();
   void lock();
   // The nodes' parts, as the policy gives them; one for all but split.
   std::vector<std::pair<std::span<std::byte>, index_set>> parts() const;
+  // Of each node, at most.
+  std::map<unsigned, std::size_t> shares() const;
 
   std::span<std::byte> mapped_;  // with what keeps neighbours away
   std::span<std::byte> bytes_;
   region where_;
+  bool small_ = false;  // huge pages are not wanted
   std::vector<std::string> refused_;
 };
 
