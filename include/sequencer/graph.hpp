@@ -39,6 +39,7 @@ class stage {
 struct stage_shape {
   std::string name;
   std::vector<std::string> after;
+  bool spins = true;  // its strategy is any but wait::park, which leaves the core while it waits
 };
 
 // What knows a CPU for threads by their names, or -1; place::launcher for one.
@@ -116,7 +117,7 @@ class graph {
   std::vector<stage_shape> shape() const {
     std::vector<stage_shape> all;
     for (const auto& each : plan().stages) {
-      all.push_back({each->name(), {}});
+      all.push_back({each->name(), {}, spins_[all.size()]});
       for (const auto* before : each->after) all.back().after.push_back(before->name());
     }
     return all;
@@ -171,6 +172,7 @@ class graph {
     }
     if (auto wrong = begun_->fault_of(*made); !wrong.empty()) note(std::move(wrong));
     begun_->stages.push_back(std::move(made));
+    spins_.push_back(!std::same_as<How, wait::park>);
   }
 
   static std::span<const stage> list(std::initializer_list<stage> all) noexcept {
@@ -188,6 +190,7 @@ class graph {
   }
 
   std::unique_ptr<work> begun_;
+  std::vector<bool> spins_;  // each stage
   std::shared_ptr<const char> mark_ = std::make_shared<char>();
   std::string wrong_;
 };

@@ -452,6 +452,9 @@ std::string wrong_with(const workload& work) {
   };
   for (const auto& each : work.tasks) {
     if (each.name.empty()) return "a task has no name";
+    if (each.name.find_first_of("\r\n") != each.name.npos) {
+      return "a task has a line break in its name: " + quoted(each.name);
+    }
     if (count(each.name) > 1) return "two tasks are named " + quoted(each.name);
     for (const auto& before : each.after) {
       if (count(before) == 0) {

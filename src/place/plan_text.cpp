@@ -105,6 +105,10 @@ std::string take_seat(plan& into, const words& all) {
   const auto cpu = cpu_or_any(all[3]);
   const auto node = all.size() == 6 ? cpu_or_any(all[5]) : any_node;
   if (all[2] != "on" || !cpu || !node || (all.size() == 6 && all[4] != "memory")) return form;
+  const auto same = [&](const seat& each) { return each.name == all[1]; };
+  if (all[1].empty() || std::any_of(into.seats.begin(), into.seats.end(), same)) {
+    return "a thread's name that no line before has";
+  }
   into.seats.push_back({all[1], *cpu, *node});
   return "";
 }
@@ -115,6 +119,9 @@ std::string take_region(plan& into, const words& all) {
   const auto how = spread_of(all[2]);
   const auto nodes = nodes_in(all[3]);
   if (!how || !nodes || (*how == spread::bind && nodes->size() != 1)) return form;
+  if (all[1].empty() || into.region_of(all[1]) != nullptr) {
+    return "a name of memory that no line before has";
+  }
   into.memory.push_back({all[1], *how, *nodes});
   return "";
 }
@@ -127,6 +134,7 @@ std::string take_line(plan& into, const words& all) {
   if (first == "reserve") {
     const auto cpus = index_set::from_text(all[1]);
     if (!cpus) return "reserve CPUS, as 0,8-11";
+    if (!into.reserved.empty()) return "one line that reserves";
     into.reserved = *cpus;
   } else if (first == "machine") {
     into.machine = all[1];

@@ -217,6 +217,11 @@ TEST(plan_text, refuses_with_the_line) {
       {"plan 1\nmemory slots some 0", "expected: memory NAME"},
       {"plan 1\nreserve x", "expected: reserve CPUS"},
       {"plan 1\nwalk a", "expected: run, memory"},
+      {"plan 1\nrun a on 1\nrun b on 2\nrun a on 3",
+       "line 4: 'run a on 3'; expected: a thread's name that no line before has"},
+      {"plan 1\nrun \"\" on 1", "expected: a thread's name"},
+      {"plan 1\nmemory a bind 1\nmemory a bind 2", "line 3: 'memory a bind 2'; expected: a name"},
+      {"plan 1\nreserve 1\nreserve 2", "expected: one line that reserves"},
   };
   for (const auto& [text, why] : wrong) {
     const auto read = plan::from_text(text);
@@ -247,6 +252,8 @@ TEST(plan, refuses_a_workload_that_makes_no_sense) {
   EXPECT_THAT(std::string(plan::make(of, workload().stage("a", {"b"})).text()),
               HasSubstr("'a' follows 'b', which is no task"));
   EXPECT_THAT(std::string(plan::make(of, workload().stage("")).text()), HasSubstr("no name"));
+  EXPECT_THAT(std::string(plan::make(of, workload().stage("a\nrun b on 1")).text()),
+              HasSubstr("line break"));
 }
 
 TEST(plan, is_made_for_a_graph) {
@@ -255,12 +262,14 @@ TEST(plan, is_made_for_a_graph) {
   const auto handle = [](int&, sequencer::sequence, bool) noexcept {};
   const auto journal = graph.add("journal", handle);
   const auto crew = graph.add_workers("crew", 2, [&](std::size_t) { return handle; });
-  graph.add("match", handle, {journal, crew});
+  graph.add<sequencer::wait::park>("match", handle, {journal, crew});
   const auto work = workload::of(graph, {"feed"});
   ASSERT_THAT(work.tasks, SizeIs(5));
   EXPECT_TRUE(work.tasks[0].produces);
   EXPECT_EQ(work.tasks[2].name, "crew/0");
   EXPECT_THAT(work.tasks[4].after, ElementsAre("journal", "crew/0", "crew/1"));
+  EXPECT_TRUE(work.tasks[2].spins);
+  EXPECT_FALSE(work.tasks[4].spins) << "it waits by parking";
 }
 
 }  // namespace
