@@ -1,4 +1,6 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#include <sched.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -53,12 +55,14 @@ void answer(void* of) {
   }
 }
 
+// Gives way: the other thread begins on this CPU, and where both have a real-time policy it would
+// never come to leave it.
 bool answers(const exchange& with) noexcept {
   for (;;) {
     // order: answerer-seen <- answerer-stands: why it was not bound
     const auto seen = with.other.load(detail::acquire);
     if (seen != standing::starting) return seen == standing::bound;
-    cpu::relax();
+    ::sched_yield();
   }
 }
 

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
+
+#include <thread>
 
 #include <sequencer/place/measure.hpp>
 #include <sequencer/place/topology.hpp>
@@ -27,6 +30,19 @@ TEST(lines, are_measured_between_all_cores) {
     }
   }
   EXPECT_EQ(topology::discover()->usable_cpus, here.usable_cpus) << "this thread was bound";
+}
+
+// Who measures and who answers begin on one CPU, and neither is preempted for the other.
+TEST(lines, are_measured_by_threads_of_a_real_time_policy) {
+  const auto here = *topology::discover();
+  std::thread([&] {
+    const sched_param least{::sched_get_priority_min(SCHED_FIFO)};
+    if (::sched_setscheduler(0, SCHED_FIFO, &least) != 0) {
+      GTEST_SKIP() << "this process may have no real-time policy";
+    }
+    const auto found = measure_lines(here, {.rounds = 1, .passes = 50});
+    EXPECT_TRUE(found) << found.text();
+  }).join();
 }
 
 TEST(lines, of_another_machine_are_refused) {
