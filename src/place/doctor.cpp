@@ -90,7 +90,24 @@ finding transparent_pages(const file_tree& from) {
           "echo madvise > /" + at + ", or set huge pages aside (below)."};
 }
 
+// Pools of every size: /proc/meminfo tells of the default one alone.
+std::string pools_text(const file_tree& from) {
+  const auto at = std::string("sys/kernel/mm/hugepages");
+  std::string text;
+  for (const auto& each : from.entries(at)) {
+    const auto pages = from.number(at + '/' + each + "/nr_hugepages").value_or(0);
+    if (!each.starts_with("hugepages-") || pages == 0) continue;
+    const auto free = from.text(at + '/' + each + "/free_hugepages").value_or("?");
+    text += (text.empty() ? "" : "; ") + std::to_string(pages) + " of " +
+            each.substr(each.find('-') + 1) + ", " + free + " free";
+  }
+  return text;
+}
+
 finding reserved_pages(const file_tree& from) {
+  if (auto pools = pools_text(from); !pools.empty()) {
+    return {"reserved huge pages", verdict::good, std::move(pools), ""};
+  }
   const auto total = from.field("proc/meminfo", "HugePages_Total");
   if (!total) return not_told("reserved huge pages", "proc/meminfo");
   const auto free = from.field("proc/meminfo", "HugePages_Free").value_or("?");
@@ -156,8 +173,15 @@ finding clock_source(const file_tree& from) {
   const auto at = std::string("sys/devices/system/clocksource/clocksource0/current_clocksource");
   const auto name = from.text(at);
   if (!name) return not_told("clock", at);
-  const bool fast = *name == "tsc" || *name == "arch_sys_counter" || *name == "kvm-clock";
-  if (fast) return {"clock", verdict::good, *name + ": read without a system call", ""};
+  // Those that the kernel's vDSO reads for a program.
+  constexpr std::string_view fast[] = {"tsc",
+                                       "arch_sys_counter",
+                                       "kvm-clock",
+                                       "hyperv_clocksource_tsc_page",
+                                       "riscv_clocksource",
+                                       "timebase",
+                                       "tod"};
+  if (std::find(std::begin(fast), std::end(fast), *name) != std::end(fast)) return {"clock", verdict::good, *name + ": read without a system call", ""};
   return {"clock", verdict::hurts, *name + ": each reading is a system call",
           "Find out why the kernel gave tsc up (dmesg), and boot with clocksource=tsc "
           "tsc=reliable where that is sound."};

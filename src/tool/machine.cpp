@@ -76,14 +76,17 @@ exit_code doctor(const machine_arguments& asked) {
     return finish();
   }
   std::size_t hurting = 0;
+  std::size_t unknown = 0;
   for (const auto& each : all) {
     if (each.is == where::verdict::hurts) ++hurting;
+    if (each.is == where::verdict::unknown) ++unknown;
     out().line(fmt::format("{:<8} {:<27} {}", name(each.is), each.topic, each.found));
     if (!each.advice.empty()) out().line(fmt::format("{:<36} -> {}", "", each.advice));
   }
   out().line("");
   out().line(hurting == 0 ? std::string("Nothing was found that hurts latency.")
                           : fmt::format("{} of {} hurt latency.", hurting, all.size()));
+  if (unknown != 0) out().line(fmt::format("{} of {} are unknown here.", unknown, all.size()));
   return finish();
 }
 
@@ -126,6 +129,7 @@ void add_machine(CLI::App& to, action& chosen) {
   look->footer(doctor_footer);
   look->add_flag("--json", asked->json, "as JSON");
   look->add_option("--root", asked->root, "the directory in which sys and proc lie (default: /)")
+      ->check(CLI::ExistingDirectory)
       ->type_name("DIR");
   look->callback([asked, &chosen] { chosen = [asked] { return doctor(*asked); }; });
 }

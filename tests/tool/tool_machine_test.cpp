@@ -98,7 +98,35 @@ TEST_F(doctor_verb, says_what_it_does_not_know) {
   const auto all = found();
   for (const auto& [topic, each] : all.items()) EXPECT_EQ(each["verdict"], "unknown") << topic;
   EXPECT_THAT(done({"doctor", "--root", dir_ / ""}),
-              HasSubstr("Nothing was found that hurts latency.\n"));
+              HasSubstr("Nothing was found that hurts latency.\n10 of 10 are unknown here.\n"));
+  const auto nowhere = run_tool({"doctor", "--root", dir_ / "missing"});
+  EXPECT_EQ(nowhere.status, 3);
+  EXPECT_THAT(nowhere.err, HasSubstr("does not exist"));
+}
+
+TEST_F(doctor_verb, outlives_a_control_group_without_a_path) {
+  put("proc/self/cgroup", "0::desk");
+  EXPECT_EQ(found()["control group"]["verdict"], "good");
+}
+
+TEST_F(doctor_verb, knows_clocks_that_are_read_without_a_system_call) {
+  const auto* at = "sys/devices/system/clocksource/clocksource0/current_clocksource";
+  for (const auto* name : {"tsc", "kvm-clock", "hyperv_clocksource_tsc_page"}) {
+    put(at, name);
+    EXPECT_EQ(found()["clock"]["verdict"], "good") << name;
+  }
+  put(at, "acpi_pm");
+  EXPECT_EQ(found()["clock"]["verdict"], "hurts");
+}
+
+// /proc/meminfo tells of pages of the default size alone.
+TEST_F(doctor_verb, sees_reserved_pages_of_every_size) {
+  put("proc/meminfo", "HugePages_Total:       0\nHugepagesize:    1048576 kB");
+  put("sys/kernel/mm/hugepages/hugepages-1048576kB/nr_hugepages", "0");
+  put("sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "512");
+  put("sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "12");
+  EXPECT_EQ(found()["reserved huge pages"]["verdict"], "good");
+  EXPECT_EQ(found()["reserved huge pages"]["found"], "512 of 2048kB, 12 free");
 }
 
 TEST_F(doctor_verb, finds_what_hurts) {
