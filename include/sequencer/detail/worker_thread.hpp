@@ -5,9 +5,9 @@
 #include <sched.h>
 #include <signal.h>
 
-#include <cerrno>
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include <sequencer/result.hpp>
 
@@ -59,12 +59,14 @@ class worker_thread {
   void abandon() noexcept { running_ = false; }
 
  private:
-  static int pin(pthread_attr_t& attributes, int cpu) noexcept {
-    if (cpu >= CPU_SETSIZE) return EINVAL;
-    cpu_set_t only;
-    CPU_ZERO(&only);
-    CPU_SET(static_cast<std::size_t>(cpu), &only);
-    return ::pthread_attr_setaffinity_np(&attributes, sizeof only, &only);
+  // A cpu_set_t ends at CPU 1023, machines need not.
+  static int pin(pthread_attr_t& attributes, int cpu) {
+    const auto at = static_cast<std::size_t>(cpu);
+    std::vector<cpu_set_t> only(at / CPU_SETSIZE + 1);
+    const auto bytes = only.size() * sizeof(cpu_set_t);
+    CPU_ZERO_S(bytes, only.data());
+    CPU_SET_S(at, bytes, only.data());
+    return ::pthread_attr_setaffinity_np(&attributes, bytes, only.data());
   }
 
   static void* enter(void* self) {
