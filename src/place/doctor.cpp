@@ -181,7 +181,9 @@ finding clock_source(const file_tree& from) {
                                        "riscv_clocksource",
                                        "timebase",
                                        "tod"};
-  if (std::find(std::begin(fast), std::end(fast), *name) != std::end(fast)) return {"clock", verdict::good, *name + ": read without a system call", ""};
+  if (std::find(std::begin(fast), std::end(fast), *name) != std::end(fast)) {
+    return {"clock", verdict::good, *name + ": read without a system call", ""};
+  }
   return {"clock", verdict::hurts, *name + ": each reading is a system call",
           "Find out why the kernel gave tsc up (dmesg), and boot with clocksource=tsc "
           "tsc=reliable where that is sound."};

@@ -59,11 +59,12 @@ class memory {
  public:
   // At least `bytes`, from 2 MiB on a multiple of that, placed as `where` says; so is each part of
   // memory that is split. A policy that the kernel refuses is a failure: there is no such memory
-  // that was not bound. What else it refuses is in refused(). Threads: any. Progress: system calls; touches `bytes`, milliseconds a 64 MiB
-  // at best. Order: all is done when it returns. Fails: unsupported, `here` is not this machine;
-  // invalid, no bytes, or nodes that there are not; denied, a node that this process may not use,
-  // or the kernel refuses the policy; unavailable, the nodes have not so much memory free, or the
-  // control group does not let this process have so much more.
+  // that was not bound. What else it refuses is in refused(). Threads: any. Progress: system calls;
+  // touches `bytes`, milliseconds a 64 MiB at best. Order: all is done when it returns.
+  // Fails: unsupported, `here` is not this machine; invalid, no bytes, or nodes that there are not;
+  // denied, a node that this process may not use, or the kernel refuses the policy; unavailable,
+  // the nodes have not so much memory free, or the control group does not let this process have so
+  // much more.
   static result<memory> make(const topology& here, const region& where, std::size_t bytes,
                              memory_options how = {});
 

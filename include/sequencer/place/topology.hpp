@@ -72,8 +72,8 @@ struct topology {
   // From nodes[i] to nodes[j], as firmware tells it: 10 is local. Empty: not told.
   std::vector<std::vector<unsigned>> distances;
   index_set usable_cpus;  // by affinity, cpuset and what is switched on; isolated ones among them
-  // Of the usable ones those that the system gives nobody (isolcpus=): a thread is there if it binds
-  // itself, and alone.
+  // Of the usable ones those that the system gives nobody (isolcpus=): a thread is there if it
+  // binds itself, and alone.
   index_set isolated_cpus;
   group_limits limits;
   bool this_machine = false;      // else nothing can be bound by it
@@ -81,10 +81,10 @@ struct topology {
   std::vector<std::string> gaps;  // sentences: what the source could not tell
 
   // Of the machine that this process runs on, at this moment: what is switched on, and what this
-  // process may use by affinity of the calling thread, cpuset and control group. An affinity that is
-  // all but the isolated CPUs was given to everybody at boot, and is no reason not to use these. By
-  // hwloc where the library was built with it, which obeys hwloc's own environment variables; else
-  // from /sys.
+  // process may use by affinity of the calling thread, cpuset and control group. An affinity that
+  // is all but the isolated CPUs was given to everybody at boot, and is no reason not to use these.
+  // By hwloc where the library was built with it, which obeys hwloc's own environment variables;
+  // else from /sys.
   // Threads: any. Progress: reads files, milliseconds. Order: none.
   // Fails: io, /sys or /proc is not there or cannot be read; invalid, it makes no sense.
   static result<topology> discover();
