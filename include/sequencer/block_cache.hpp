@@ -34,8 +34,7 @@ struct block_options {
 // Unique across handles; increasing per handle; NOT ordered across threads. At most held_bound()
 // numbers are missing when everything stops at once.
 //
-// After fork the child's handles answer `closed`: their words live in memory that the kernel
-// hands to the child zeroed.
+// After fork the child's handles answer `closed`: the kernel hands it their words zeroed.
 template <block_source Source>
 class block_cache {
   struct state;
@@ -50,24 +49,27 @@ class block_cache {
   explicit block_cache(block_options options = {}, Args&&... source)
       : state_(std::make_shared<state>(options, std::forward<Args>(source)...)) {}
 
-  // A handle for one thread. It may outlive the cache object.
-  // Threads: any. Progress: blocking (a mutex), allocates. Fails: never; a handle that could not
-  // be made answers `unavailable`, in a forked child `closed`.
-  handle local() { return handle(state_); }
+  // A handle for one thread, which may outlive the cache; a source with tiers serves it from
+  // `domain`, or from where its thread runs. Threads: any. Progress: blocking (a mutex), allocates.
+  // Fails: never; one that could not be made answers `unavailable`, in a forked child `closed`.
+  handle local(std::uint32_t domain = any_domain) { return handle(state_, domain); }
 
-  // Tails that did not go back to the source; in a forked child none.
+  // Tails that did not go back to the source, and what the source lost; in a forked child none.
   // Threads: any. Progress: blocking (a mutex), allocates.
   std::vector<hole> holes() const {
     if (!state_->in_owner_process()) return {};
     const std::lock_guard held(state_->guard);
-    return state_->ledger.holes();
+    auto all = state_->ledger;
+    detail::add_holes_of(state_->source, all);
+    return all.holes();
   }
 
-  // Most numbers that handles hold at this moment and could leave unissued; in a forked child 0.
+  // Most numbers that handles and a source's tiers may leave unissued; in a forked child 0.
   std::uint64_t held_bound() const {
     if (!state_->in_owner_process()) return 0;
     const std::lock_guard held(state_->guard);
-    return state_->in_use * state_->options.max_block * (Source::slow ? 2 : 1);
+    return state_->in_use * state_->options.max_block * (Source::slow ? 2 : 1) +
+           detail::held_by(state_->source);
   }
 
   // Stops every handle: after this a call answers `closed`, except that a call which was already
@@ -76,8 +78,7 @@ class block_cache {
   void stop() noexcept { state_->stop(); }
 
   // Fetches every block that handles have asked for ahead of need; true when there was one. Call
-  // it from a loop of your own; a handle that runs dry before fetches for itself.
-  // Threads: any. Progress: as the source's acquire.
+  // it from a loop of your own. Threads: any. Progress: as the source's acquire.
   bool tend() noexcept
     requires(Source::slow)
   {
@@ -101,6 +102,7 @@ struct alignas(interference_size) block_cache<Source>::slot {
   std::uint64_t epoch = 0;
   std::uint64_t refilled_at = 0;  // ticks
   std::uint32_t holder = 0;
+  std::uint32_t domain = any_domain;
   bool alive = false;
 
   struct nothing {};
@@ -118,7 +120,7 @@ struct block_cache<Source>::state {
       : options(checked(asked)), source(detail::make_source<Source>(std::forward<Args>(args)...)) {
     grow();
     if (slots.empty()) return;
-    // The first slot is nobody's; it tells the process that owns this cache from its children.
+    // The first slot is nobody's: it tells the owning process from its children.
     owner = slots.front();
     owner->alive = true;
     free.erase(free.begin());
@@ -154,7 +156,7 @@ struct block_cache<Source>::state {
   // Asked before the mutex is: a thread that held it may not exist in a forked child.
   bool in_owner_process() const noexcept { return owner != nullptr && owner->alive; }
 
-  slot* open_slot() {
+  slot* open_slot(std::uint32_t domain) {
     if (!in_owner_process()) return &nobody;
     const std::lock_guard held(guard);
     if (free.empty()) grow();
@@ -166,6 +168,7 @@ struct block_cache<Source>::state {
     // relaxed: the slot is this thread's alone.
     opened->stop_at.exchange(0, detail::relaxed);
     opened->want = options.block;
+    opened->domain = domain;
     opened->alive = true;
     if constexpr (mirrored_source<Source>) opened->mirror = source.mirror(opened->holder);
     return opened;
@@ -240,7 +243,6 @@ struct block_cache<Source>::state {
   }
 
   static constexpr std::size_t slots_per_arena = 31;
-
   const block_options options;
   const cpu::tsc_clock clock = cpu::tsc_clock::calibrate(std::chrono::microseconds(200));
   Source source;
@@ -291,9 +293,8 @@ class block_cache<Source>::handle {
 
  private:
   friend class block_cache;
-
-  explicit handle(std::shared_ptr<state> owner)
-      : state_(std::move(owner)), slot_(state_->open_slot()) {}
+  handle(std::shared_ptr<state> owner, std::uint32_t domain)
+      : state_(std::move(owner)), slot_(state_->open_slot(domain)) {}
 
   result<sequence> next_until(wait::deadline until) noexcept {
     auto& at = *slot_;
@@ -375,7 +376,7 @@ class block_cache<Source>::handle {
   }
 
   block_request request(const slot& at, wait::deadline until) const noexcept {
-    return {1, at.want, at.last, at.holder, until};
+    return {1, at.want, at.last, at.holder, until, at.domain};
   }
 
   void adapt(slot& at) noexcept {

@@ -5,25 +5,32 @@
 #include <cstdint>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #include <sequencer/block.hpp>
 #include <sequencer/cache_line.hpp>
 #include <sequencer/detail/atomic.hpp>
+#include <sequencer/hole.hpp>
 #include <sequencer/result.hpp>
 #include <sequencer/wait.hpp>
 
 namespace sequencer {
 
+// Of a thread that may be anywhere.
+inline constexpr std::uint32_t any_domain = ~std::uint32_t{0};
+
 // What a block cache asks of a source: at least `min`, at most `want` numbers, none below `floor`
 // where the source can arrange that (the cache discards a block below it, as a hole). `holder`
 // names the handle that asks: small, dense, and reused only after release(). `until` bounds the
-// wait of a source that can be late.
+// wait of a source that can be late. `domain` names the part of the machine that the handle's
+// thread stays in, for a source with tiers.
 struct block_request {
   std::uint64_t min = 1;
   std::uint64_t want = 1;
   sequence floor = 0;
   std::uint32_t holder = 0;
   wait::deadline until = wait::never;
+  std::uint32_t domain = any_domain;
 };
 
 // Whoever hands out blocks: memory, a checkpoint file, an engine.
@@ -43,6 +50,19 @@ concept block_source = requires(S s, const block_request& r, std::uint32_t holde
 template <class S>
 concept mirrored_source = block_source<S> && requires(S s, std::uint32_t holder) {
   { s.mirror(holder) } noexcept -> std::same_as<detail::atomic<sequence>*>;
+};
+
+// A source that has numbers of its own, between where they come from and the handles.
+// held_bound: the most of them at any moment.
+template <class S>
+concept holding_source = block_source<S> && requires(const S& s) {
+  { s.held_bound() } noexcept -> std::same_as<std::uint64_t>;
+};
+
+// One that loses some of them by itself.
+template <class S>
+concept losing_source = block_source<S> && requires(const S& s) {
+  { s.holes() } -> std::same_as<std::vector<hole>>;
 };
 
 // A block or an error code; no text, refills must not allocate.
@@ -68,6 +88,19 @@ class [[nodiscard]] result<block> {
 };
 
 namespace detail {
+
+template <class Source>
+std::uint64_t held_by(const Source& source) noexcept {
+  if constexpr (holding_source<Source>) return source.held_bound();
+  return 0;
+}
+
+template <class Source, class Ledger>
+void add_holes_of(const Source& source, Ledger& to) {
+  if constexpr (losing_source<Source>) {
+    for (const auto& each : source.holes()) to.add(each);
+  }
+}
 
 // An aggregate needs braces before clang 16 (P0960). Elided, so a source need not be movable.
 template <block_source Source, class... Args>
