@@ -15,6 +15,7 @@
 #include <sequencer/detail/reservation.hpp>
 #include <sequencer/hole.hpp>
 #include <sequencer/result.hpp>
+#include <sequencer/tiers.hpp>
 
 namespace sequencer {
 
@@ -78,6 +79,9 @@ struct block_sequence_options {
   // Tails go back on top of the counter only; true: they may also be handed out again below
   // later numbers, so that numbers are unique and nothing more.
   bool unordered = false;
+  // Handles refill from pools near them, see tiers.hpp; what those hold is part of max_gap. Not
+  // recorded in the file. Tails go back to a pool only, also in an unordered sequence.
+  std::optional<sequencer::tiers> tiers = std::nullopt;
 };
 
 struct sequence_status {
@@ -225,12 +229,15 @@ class durable_blocks {
   using cache = block_cache<detail::durable_source>;
   using handle = cache::handle;
 
-  // A handle for one thread; it ends before or after the checkpoint, as it likes.
+  // A handle for one thread; it ends before or after the checkpoint, as it likes. With tiers it
+  // refills from `domain`, or from where its thread runs.
   // Threads: any. Progress: blocking, allocates.
-  handle local() { return cache_->local(); }
+  handle local(std::uint32_t domain = any_domain) { return cache_->local(domain); }
 
-  // Most numbers that handles hold at this moment and could leave unissued.
+  // Most numbers that tiers, and handles at this moment, hold and could leave unissued.
   std::uint64_t held_bound() const { return cache_->held_bound(); }
+  // Refills by level; zeros without tiers.
+  tier_figures figures() const noexcept { return cache_->source().figures(); }
   std::uint64_t open_epoch() const noexcept { return open_epoch_; }
 
  private:

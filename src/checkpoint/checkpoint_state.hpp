@@ -1,6 +1,7 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -16,6 +17,7 @@
 #include <sequencer/detail/private_arena.hpp>
 #include <sequencer/detail/reservation.hpp>
 
+#include "durable_tiers.hpp"
 #include "file_lock.hpp"
 #include "keeper.hpp"
 #include "live_region.hpp"
@@ -63,6 +65,13 @@ struct open_sequence {
   std::vector<holder_line*> holders;  // by the cache's holder number
   std::vector<std::pair<range, holder_line*>> tails;  // unordered: to be handed out again
   std::vector<holder_line*> spent;  // lines whose tail was; free again
+
+  std::unique_ptr<durable_tiers> tiers;  // made before the cache
+
+  // What the reservation and its steps may lose: of the gap that was asked for, tiers have theirs.
+  std::uint64_t gap_beside_tiers(std::uint64_t of_record) const noexcept {
+    return tiers ? of_record - tiers->shape.held_bound() : of_record;
+  }
 };
 
 // Where callers shall ask for more: when half of what is left below the mark is used.
@@ -113,6 +122,9 @@ class checkpoint_state final : public mark_keeper,
   bool take_back(open_sequence& from, std::uint32_t holder, range tail) noexcept;
   holder_line* assign_line(open_sequence& from, std::uint32_t holder) noexcept;
 
+  // ---- durable_tiers.cpp
+  result<block> hand_down(open_sequence& from, const block_request& asked) noexcept;
+
   // ---- closing.cpp
   result<void> close();
 
@@ -132,6 +144,13 @@ class checkpoint_state final : public mark_keeper,
     std::optional<durability> how;
     std::optional<sequence> start, maximum;
     std::optional<std::uint64_t> max_gap, block, max_block;
+    const sequencer::tiers* tiers = nullptr;
+
+    // What tiers hold, and the largest block that is asked of the reservation.
+    std::uint64_t in_tiers() const noexcept { return tiers ? tiers->held_bound() : 0; }
+    std::uint64_t largest(std::uint64_t of_handles) const noexcept {
+      return std::max(of_handles, tiers ? tiers->source_block() : 0);
+    }
   };
 
   // sequences.cpp; commit_ held
@@ -149,6 +168,8 @@ class checkpoint_state final : public mark_keeper,
   result<void> grow_file(std::size_t page);
   void index(std::size_t place);
   result<void> check_bounds(std::string_view name, const wishes& asked) const;
+  result<void> make_cache(std::string_view name, open_sequence& of, const tiers* asked);
+  void drop_tiers(open_sequence& of);
   ticket_line* tickets_for(std::size_t place, sequence next);
   limit_line* new_limit_line();
   sequence_status status_of(std::size_t place);
@@ -218,10 +239,13 @@ class checkpoint_state final : public mark_keeper,
   }
   std::vector<open_sequence*> take_requests() noexcept;
 
+  holder_line* assign_line_locked(open_sequence& from, std::uint32_t holder) noexcept;
+
   // durable_source.cpp; the sequence's refill lock held
   std::optional<range> reuse_tail(open_sequence& from, const block_request& asked) noexcept;
   result<range> carve(open_sequence& from, holder_line& to, std::uint64_t n) noexcept;
   bool put_back_on_top(open_sequence& from, holder_line& line, range tail) noexcept;
+  bool put_back_in_pool(open_sequence& from, holder_line& line, range tail) noexcept;
   void set_intent(open_sequence& of, const holder_line& line, int kind, range moved) noexcept;
   static void clear_intent(open_sequence& of) noexcept;
 

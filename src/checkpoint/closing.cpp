@@ -118,8 +118,9 @@ void checkpoint_state::stop_blocks(open_sequence& of) {
   const auto id = pages_.record_at(of.place).id;
   for (const auto* line : of.holders) {
     if (line == nullptr) continue;
-    // relaxed: a hint, and said to be one.
-    const range tail{line->next.load(relaxed), line->last.load(relaxed)};
+    // order: tier-visited <- tier-moved: the receiver's line, which is looked at later
+    const auto next = line->next.load(acquire);
+    const range tail{next, line->last.load(relaxed)};  // relaxed: a hint, and said to be one
     if (tail.first >= tail.last) continue;
     add_hole(id, {tail, tail.size(), open_epoch_, loss::closed, false, false});
   }

@@ -189,8 +189,9 @@ template <class Visit>
 void checkpoint_state::visit_blocks(open_sequence& of, Visit visit) noexcept {
   const std::lock_guard held(of.refill);
   const auto look_at = [&](const holder_line& line) {
-    // relaxed: old is the safe side.
-    const auto next = line.next.load(relaxed);
+    // Old is the safe side.
+    // order: tier-visited <- tier-moved: the receiver's line, which is looked at later
+    const auto next = line.next.load(acquire);
     const auto last = line.last.load(relaxed);  // relaxed: as above
     if (next < last) visit(next, last);
   };

@@ -12,22 +12,42 @@
 namespace sequencer::detail {
 
 result<block> durable_source::acquire(const block_request& asked) noexcept {
-  return owner_->hand_over(*from_, asked);
+  if (!from_->tiers) return owner_->hand_over(*from_, asked);
+  auto own = asked;
+  own.holder = as_holder(asked.holder);
+  return owner_->hand_down(*from_, own);
 }
 
 bool durable_source::release(std::uint32_t holder, range tail) noexcept {
-  return owner_->take_back(*from_, holder, tail);
+  return owner_->take_back(*from_, as_holder(holder), tail);
 }
 
 atomic<sequence>* durable_source::mirror(std::uint32_t holder) noexcept {
-  auto* line = owner_->assign_line(*from_, holder);
+  auto* line = owner_->assign_line(*from_, as_holder(holder));
   return line == nullptr ? nullptr : &line->next;
+}
+
+std::uint64_t durable_source::held_bound() const noexcept {
+  return from_->tiers ? from_->tiers->shape.held_bound() : 0;
+}
+
+tier_figures durable_source::figures() const noexcept {
+  return from_->tiers ? from_->tiers->figures() : tier_figures{};
+}
+
+// Pools of tiers are holders, too, and come first.
+std::uint32_t durable_source::as_holder(std::uint32_t of_handle) const noexcept {
+  return from_->tiers ? of_handle + from_->tiers->count() : of_handle;
 }
 
 holder_line* checkpoint_state::assign_line(open_sequence& from, std::uint32_t holder) noexcept {
   if (!in_owner_process()) return nullptr;
   const std::lock_guard held(commit_);
-  if (closed_) return nullptr;
+  return closed_ ? nullptr : assign_line_locked(from, holder);
+}
+
+holder_line* checkpoint_state::assign_line_locked(open_sequence& from,
+                                                  std::uint32_t holder) noexcept {
   const std::lock_guard refill(from.refill);
   free_holders_.insert(free_holders_.end(), from.spent.begin(), from.spent.end());
   from.spent.clear();
@@ -48,6 +68,7 @@ holder_line* checkpoint_state::assign_line(open_sequence& from, std::uint32_t ho
   line->last.store(0, relaxed);  // relaxed: as above
   line->id.store(pages_.record_at(from.place).id, relaxed);  // relaxed: as above
   if (from.holders.size() <= holder) from.holders.resize(holder + 1);
+  if (from.tiers && holder < from.tiers->lines.size()) from.tiers->lines[holder] = line;
   return from.holders[holder] = line;
 }
 
@@ -142,6 +163,9 @@ bool checkpoint_state::put_back_on_top(open_sequence& from, holder_line& line,
   return back;
 }
 
+// With tiers a tail goes to its pool or is a hole: no pool takes numbers below those it had.
+static bool keeps_tails(const open_sequence& of) noexcept { return of.unordered && !of.tiers; }
+
 bool checkpoint_state::take_back(open_sequence& from, std::uint32_t holder,
                                  range tail) noexcept {
   if (!in_owner_process()) return true;
@@ -153,12 +177,14 @@ bool checkpoint_state::take_back(open_sequence& from, std::uint32_t holder,
     if (from.numbers.stopped() != errc{} || holder >= from.holders.size()) return true;
     line = std::exchange(from.holders[holder], nullptr);
     if (line == nullptr) return true;
-    if (!tail.empty() && !put_back_on_top(from, *line, tail)) {
+    if (from.tiers && holder < from.tiers->lines.size()) from.tiers->lines[holder] = nullptr;
+    if (!tail.empty() && !put_back_in_pool(from, *line, tail) &&
+        !put_back_on_top(from, *line, tail)) {
       kept = true;
-      if (from.unordered) from.tails.emplace_back(tail, line);
+      if (keeps_tails(from)) from.tails.emplace_back(tail, line);
     }
   }
-  if (kept && from.unordered) return true;
+  if (kept && keeps_tails(from)) return true;
   if (kept) {
     add_hole(pages_.record_at(from.place).id,
              {tail, tail.size(), open_epoch_, loss::handle_ended, true, false});

@@ -328,10 +328,9 @@ checkpoint_state::continuation checkpoint_state::resolve(std::size_t place) {
 // its own note: its block counts as carved when the counter is beyond it.
 void checkpoint_state::resolve_blocks(const record& of, const ticket_line& tickets,
                                       continuation& to) {
+  std::vector<range> unissued;
   const auto lose = [&](range numbers) {
-    if (numbers.first >= numbers.last) return;
-    to.lost.push_back({numbers, numbers.size(), pages_.file_header().open_epoch, loss::killed,
-                       true, false});
+    if (numbers.first < numbers.last) unissued.push_back(numbers);
   };
   // order: intent-seen <- intent-set, intent-cleared: the hand-over's range, the holder's line
   const auto intent = block_intent::decode(tickets.intent.load(acquire));
@@ -347,6 +346,17 @@ void checkpoint_state::resolve_blocks(const record& of, const ticket_line& ticke
     const auto& line = live_.holder(at->second);
     // relaxed: as above
     lose({line.next.load(relaxed), line.last.load(relaxed)});
+  }
+  // A block that was on its way from one line to another is in both.
+  std::sort(unissued.begin(), unissued.end(),
+            [](const range& a, const range& b) { return a.first < b.first; });
+  sequence counted = 0;
+  for (const auto& each : unissued) {
+    const range rest{std::max(each.first, counted), std::max(each.last, counted)};
+    counted = rest.last;
+    if (rest.empty()) continue;
+    to.lost.push_back({rest, rest.size(), pages_.file_header().open_epoch, loss::killed, true,
+                       false});
   }
 }
 

@@ -95,18 +95,55 @@ result<durable_blocks> checkpoint_state::blocks(std::string_view name,
   const std::lock_guard held(commit_);
   auto opened = open_by_name(
       name, {true, asked.create, asked.unordered, asked.durability, asked.start, asked.maximum,
-             asked.max_gap, asked.block, asked.max_block});
+             asked.max_gap, asked.block, asked.max_block, asked.tiers ? &*asked.tiers : nullptr});
   if (!opened) return opened.failure();
   auto& of = **opened;
-  const auto& recorded = pages_.record_at(of.place);
-  if (!of.cache) {
-    of.cache = std::make_shared<durable_blocks::cache>(
-        block_options{recorded.block, recorded.max_block}, shared_from_this(), of);
+  if (auto made = make_cache(name, of, asked.tiers ? &*asked.tiers : nullptr); !made) {
+    return made.failure();
   }
   durable_blocks made;
   made.cache_ = of.cache;
   made.open_epoch_ = open_epoch_;
   return made;
+}
+
+// Tiers come before the first handle, and stay.
+result<void> checkpoint_state::make_cache(std::string_view name, open_sequence& of,
+                                          const tiers* asked) {
+  if (of.cache && asked != nullptr && (!of.tiers || of.tiers->shape != *asked)) {
+    return refuse(path_, name,
+                  "is in use here with other tiers; close the checkpoint before changing them");
+  }
+  if (of.cache) return {};
+  const auto& recorded = pages_.record_at(of.place);
+  if (asked != nullptr) {
+    of.tiers = std::make_unique<durable_tiers>(*asked);
+    of.max_gap = of.gap_beside_tiers(recorded.max_gap);
+    of.window = std::min(of.window, std::max<std::uint64_t>(1, of.max_gap / 2));
+  }
+  for (std::uint32_t pool = 0; of.tiers && pool < of.tiers->count(); ++pool) {
+    if (assign_line_locked(of, pool) != nullptr) continue;
+    drop_tiers(of);
+    return failure(errc::exhausted, path_,
+                   "sequence '" + std::string(name) + "': the live region has no room for the " +
+                       "pools of its tiers; use fewer domains, or make room in the tmpfs");
+  }
+  of.cache = std::make_shared<durable_blocks::cache>(
+      block_options{recorded.block, recorded.max_block}, shared_from_this(), of);
+  return {};
+}
+
+void checkpoint_state::drop_tiers(open_sequence& of) {
+  of.tiers.reset();
+  of.max_gap = pages_.record_at(of.place).max_gap;
+  const std::lock_guard refill(of.refill);
+  for (auto* each : of.holders) {
+    if (each == nullptr) continue;
+    // relaxed: never held a block.
+    each->id.store(0, relaxed);
+    free_holders_.push_back(each);
+  }
+  of.holders.clear();
 }
 
 result<open_sequence*> checkpoint_state::open_by_name(std::string_view name,
@@ -127,7 +164,8 @@ result<open_sequence*> checkpoint_state::open_by_name(std::string_view name,
   if (auto mended = repair_pair(page); !mended) return mended.failure();
   if (auto agreed = agree(name, *place, asked); !agreed) return agreed.failure();
   if (const auto known = open_by_place_.find(*place); known != open_by_place_.end()) {
-    known->second->max_gap = pages_.record_at(*place).max_gap;
+    auto& of = *known->second;
+    of.max_gap = of.gap_beside_tiers(pages_.record_at(*place).max_gap);
     known->second->unordered = asked.unordered;
     return known->second;
   }
@@ -162,6 +200,9 @@ result<void> checkpoint_state::check_bounds(std::string_view name, const wishes&
     return refuse(path_, name,
                   "block " + number(block) + " and max_block " + number(largest) +
                       " must satisfy 1 <= block <= max_block <= 2^32");
+  }
+  if (const auto wrong = asked.tiers ? asked.tiers->fault() : ""; !wrong.empty()) {
+    return refuse(path_, name, wrong);
   }
   if (asked.max_gap && largest > gap / 2) {
     return refuse(path_, name,
@@ -227,6 +268,14 @@ result<void> checkpoint_state::agree(std::string_view name, std::size_t place,
                   "a block of " + number(changed.max_block) +
                       " is more than half of the recorded max_gap " + number(changed.max_gap));
   }
+  const auto needed = asked.in_tiers() + 2 * asked.largest(changed.max_block);
+  if (asked.tiers != nullptr && needed > changed.max_gap) {
+    return refuse(path_, name,
+                  "its tiers hold up to " + number(asked.in_tiers()) +
+                      " numbers, and beside them there must be room for two blocks of " +
+                      number(asked.largest(changed.max_block)) + ": max_gap must be at least " +
+                      number(needed) + ", it is " + number(changed.max_gap));
+  }
   if (std::memcmp(&changed, &of, sizeof changed) == 0) return {};
   if (open_by_place_.contains(place) &&
       (changed.durability != of.durability || changed.block != of.block ||
@@ -290,7 +339,8 @@ result<checkpoint_state::record_place> checkpoint_state::create_record(std::stri
     made.block = asked.block.value_or(default_block);
     made.max_block = std::max(asked.max_block.value_or(0), made.block);
   }
-  made.max_gap = asked.max_gap.value_or(std::max(default_max_gap, 4 * made.max_block));
+  made.max_gap = asked.max_gap.value_or(std::max(
+      default_max_gap, asked.in_tiers() + 4 * asked.largest(made.max_block)));
   made.window = std::max<std::uint64_t>(1, std::min(made.max_gap / 2,
                                                     std::max(made.max_gap / first_window_share,
                                                              2 * made.max_block)));

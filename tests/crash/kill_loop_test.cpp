@@ -32,7 +32,7 @@ namespace sequencer::crash {
 namespace {
 
 constexpr std::size_t threads = 3;
-constexpr std::size_t kinds = 5;
+constexpr std::size_t kinds = 6;
 constexpr std::size_t room = 8192;   // numbers a thread may write down in one life
 constexpr std::size_t hole_room = 256;
 constexpr std::uint64_t gap = 256;
@@ -47,7 +47,17 @@ constexpr kind all_kinds[kinds] = {{"ahead", false, durability::ahead},
                                    {"each", false, durability::each},
                                    {"memory", false, durability::memory},
                                    {"blocks", true, durability::ahead},
-                                   {"quick", true, durability::memory}};
+                                   {"quick", true, durability::memory},
+                                   {"tiers", true, durability::ahead}};
+
+// One node of two domains; together they hold a quarter of the gap.
+tiers small_tiers() {
+  auto made = tiers::even(1, 2, 1);
+  made.node_block = 32;
+  made.domain_block = 16;
+  return made;
+}
+constexpr std::uint64_t block_in_tiers = 4;
 
 using word = std::atomic<std::uint64_t>;
 
@@ -125,8 +135,13 @@ class life {
   bool open_kind(checkpoint& file, std::size_t i) {
     const auto& of = all_kinds[i];
     if (of.blocks) {
-      auto made = file.blocks(
-          of.name, {.create = true, .durability = of.how, .max_gap = gap, .block = block});
+      block_sequence_options how{
+          .create = true, .durability = of.how, .max_gap = gap, .block = block};
+      if (of.name == std::string_view("tiers")) {
+        how.block = block_in_tiers;
+        how.tiers = small_tiers();
+      }
+      auto made = file.blocks(of.name, how);
       if (!made) return fail(made.text()) == 0;
       blocks_.push_back(*made);
     } else {
@@ -160,13 +175,20 @@ class life {
     auto& page = diary_.pages[thread];
     auto first = blocks_[0].local();
     auto second = blocks_[1].local();
+    auto third = blocks_[2].local(thread % 2);
     const auto most = how_.close_by_itself ? random() % room : room;
     for (std::size_t i = 0; i < most; ++i) {
-      const auto which = random() % 16;
-      const std::size_t kind = which < 5 ? 0 : which < 6 ? 1 : which < 9 ? 2 : which < 13 ? 3 : 4;
+      const auto which = random() % 20;
+      const std::size_t kind = which < 5    ? 0
+                               : which < 6  ? 1
+                               : which < 9  ? 2
+                               : which < 13 ? 3
+                               : which < 16 ? 4
+                                            : 5;
       page.calling.store(kind + 1);
       const auto taken = kind == 3   ? first.next()
                          : kind == 4 ? second.next()
+                         : kind == 5 ? third.next()
                                      : strict_[kind].next();
       if (!taken) {
         fail(taken.text());
@@ -179,6 +201,7 @@ class life {
       if (random() % 200 != 0) continue;
       diary_.ended.fetch_add(1);
       first = blocks_[0].local();
+      third = blocks_[2].local(random() % 2);
     }
   }
 

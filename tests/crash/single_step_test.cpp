@@ -87,6 +87,15 @@ class program {
     path_ = here.path();
   }
 
+  // From now on blocks come by way of a node and two domains, of which each handle has one.
+  void use_tiers() {
+    traces_of_.tiers = tiers::even(1, 2, 1);
+    traces_of_.tiers->domain_block = 4;
+    traces_of_.tiers->node_block = 8;
+    traces_of_.max_gap = 32;
+    traces_of_.block = 2;
+  }
+
   void open(bool create) {
     options_.create = create;
     auto opened = checkpoint::open(path_, options_);
@@ -96,7 +105,7 @@ class program {
     if (!strict) give_up(strict.text());
     trades_.emplace(*strict);
     diary_.has_strict.store(1);
-    auto blocks = file_->blocks("traces", {.max_gap = 16, .block = 4});
+    auto blocks = file_->blocks("traces", traces_of_);
     if (!blocks) give_up(blocks.text());
     traces_.emplace(*blocks);
     diary_.has_blocks.store(1);
@@ -104,14 +113,15 @@ class program {
 
   void take(int strict, int first, int second) {
     for (; strict > 0; --strict) one(false, [&] { return trades_->try_next(); });
-    if (first > 0 && !first_) first_.emplace(traces_->local());
+    if (first > 0 && !first_) first_.emplace(traces_->local(0));
     for (; first > 0; --first) one(true, [&] { return first_->try_next(); });
-    if (second > 0 && !second_) second_.emplace(traces_->local());
+    if (second > 0 && !second_) second_.emplace(traces_->local(1));
     for (; second > 0; --second) one(true, [&] { return second_->try_next(); });
   }
 
   void end_first() { first_.reset(); }
   void end_second() { second_.reset(); }
+  void second_moves_to_the_first() { second_.emplace(traces_->local(0)); }
   void close() {
     if (const auto closed = file_->close(); !closed) give_up(closed.text());
   }
@@ -134,6 +144,7 @@ class program {
 
   same_identity door_;
   checkpoint_options options_;
+  block_sequence_options traces_of_{.max_gap = 16, .block = 4};
   std::string path_;
   diary& diary_;
   std::optional<checkpoint> file_;
@@ -307,15 +318,20 @@ class verdict {
     if (traces_.contains(*next)) return "traces REISSUED " + std::to_string(*next);
     if (!traces_.empty() && *next < *traces_.rbegin()) return "traces went back";
     std::set<sequence> known = traces_;
+    std::uint64_t lost = 0;
+    std::set<sequence> holes;
     for (const auto& each : *file.holes("traces")) {
+      lost += each.lost;
       if (each.numbers.last > *next) return "a hole above the next number";
       for (auto n = each.numbers.first; n < each.numbers.last; ++n) {
         const bool late = each.why == loss::closed && !each.certain;
         if (traces_.contains(n) && !late) return std::to_string(n) + " was issued, yet a hole";
         if (!each.certain && !late) return "a tail is uncertain";
         known.insert(n);
+        holes.insert(n);
       }
     }
+    if (lost != holes.size()) return "holes counted twice";
     const auto missing = *next - 1 - known.size();
     if (missing > 1) return "traces lost " + std::to_string(missing) + " without a word";
     return {};
@@ -460,6 +476,34 @@ TEST_F(single_step, through_refills_and_ends_of_handles) {
                    p.end_second();  // on top: goes back
                    p.take(0, 2, 0);
                  });
+}
+
+TEST_F(single_step, through_tiers) {
+  walk_and_judge(
+      [](program& p) {
+        p.use_tiers();
+        p.open(true);
+      },
+      [](program& p) {
+        p.take(0, 3, 3);  // each domain has a block of the node's
+        p.take(0, 4, 0);  // the node is empty and asks the counter
+        p.take(0, 0, 3);
+        p.end_first();  // goes back to its pool
+        p.end_second();
+        p.second_moves_to_the_first();
+        p.take(0, 0, 9);
+        p.take(0, 9, 0);
+      });
+}
+
+TEST_F(single_step, through_a_close_with_tiers) {
+  walk_and_judge(
+      [](program& p) {
+        p.use_tiers();
+        p.open(true);
+        p.take(9, 6, 2);
+      },
+      [](program& p) { p.close(); });
 }
 
 TEST_F(single_step, through_a_close) {
