@@ -85,6 +85,7 @@ inline constexpr room rooms[] = {
     {"include/sequencer/place/index_set.hpp", 4, 0},
     {"include/sequencer/place/topology.hpp", 4, 1},
     {"include/sequencer/place/plan.hpp", 4, 2},
+    {"include/sequencer/place/tiers.hpp", 4, 2},
     {"include/sequencer/place/binding.hpp", 4, 3},
     {"include/sequencer/place/memory.hpp", 4, 3},
     {"include/sequencer/place/placed.hpp", 4, 4},
