@@ -22,6 +22,8 @@ cases of_numbers() {
        run_counter_block},
       {"block_gap", "blocks of 1 to 65,536: a number's time, and how many may be lost", 4, 2, 20,
        run_block_gap},
+      {"block_tiers", "blocks by way of a node and a domain against flat ones, and who refills", 4,
+       2, 20, run_block_tiers},
       {"keeper", "both cores at full rate: waits, syncs and bytes of the keeper", 12, 2, 15,
        run_keeper},
       {"durable_each", "every number durable before it leaves, against bare pwrite + sync", 10, 2,

@@ -44,6 +44,8 @@ void run_counter_durable(surroundings& in);
 void run_counter_block(surroundings& in);
 // block_gap_case.cpp
 void run_block_gap(surroundings& in);
+// block_tiers_case.cpp
+void run_block_tiers(surroundings& in);
 // sweep_case.cpp
 void run_sweep_batch(surroundings& in);
 void run_sweep_payload(surroundings& in);

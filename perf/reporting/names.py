@@ -5,7 +5,7 @@ import re
 
 # A case that nothing here knows is shown under "Other cases" by its own name.
 GROUPS = (
-    ("Numbers from memory", r"counter_(?!durable).*|block_gap"),
+    ("Numbers from memory", r"counter_(?!durable).*|block_gap|block_tiers"),
     ("Durable numbers", r"counter_durable.*|durable_(?!restart).*"),
     ("Restarting", r"recovery.*|durable_restart.*"),
     ("One producer, one consumer", r"unicast_.*|sweep_.*|placements"),
@@ -22,6 +22,7 @@ TITLES = (
     (r"counter_durable", "Durable numbers, ahead"),
     (r"counter_block", "Numbers from blocks"),
     (r"block_gap", "Blocks of several sizes"),
+    (r"block_tiers", "Blocks by way of node and domain"),
     (r"durable_each", "A sync for every number"),
     (r"durable_systems", "One number, beside other systems"),
     (r"recovery", "From open after SIGKILL to the first number"),

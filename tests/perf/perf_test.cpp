@@ -165,6 +165,25 @@ TEST(perf, a_larger_block_may_lose_more_numbers_and_its_row_says_how_many) {
   }
 }
 
+TEST(perf, blocks_by_tiers_say_what_may_be_lost_and_who_refilled) {
+  const command::scratch scratch;
+  const auto file = scratch / "out.json";
+  const auto ran = measure({"--quick", "--rounds", "3", "--slice-ms", "0.2", "--case",
+                            "block_tiers", "--directory", scratch / "", "--json", file});
+  EXPECT_EQ(ran.status, 0) << ran.err;
+  std::ifstream in(file);
+  const auto measured = json::parse(in, nullptr, false);
+  std::set<std::string> contenders;
+  for (const auto& row : measured["rows"]) {
+    contenders.insert(row["contender"]);
+    EXPECT_EQ(row["valid"], true) << row;
+    EXPECT_GE(row["gap"], 4096 * row["params"]["threads"].get<std::uint64_t>()) << row;
+  }
+  EXPECT_EQ(contenders, (std::set<std::string>{"sequencer", "sequencer:one_domain",
+                                               "sequencer:flat"}));
+  EXPECT_THAT(measured["remarks"].dump(), HasSubstr("refills in a million numbers"));
+}
+
 TEST(perf, sweeps_have_a_row_for_each_batch_payload_and_size) {
   if (std::thread::hardware_concurrency() < 2) GTEST_SKIP() << "a ring's contests need 2 CPUs";
   using set = std::set<std::uint64_t>;
@@ -335,8 +354,8 @@ TEST(perf, lists_its_cases_and_refuses_others) {
   const auto list = measure({"--list"});
   EXPECT_EQ(list.status, 0);
   for (const char* each :
-       {"counter_strict", "counter_durable", "counter_block", "unicast_1p1c", "unicast_1p1c_many",
-        "sequencer_3p1c", "multicast_1p3c", "pipeline_3", "diamond_1p3c", "ping_pong", "one_way",
+       {"counter_strict", "counter_durable", "counter_block", "block_tiers", "unicast_1p1c",
+        "unicast_1p1c_many", "sequencer_3p1c", "multicast_1p3c", "pipeline_3", "diamond_1p3c", "ping_pong", "one_way",
         "wake", "durable_each", "recovery"}) {
     EXPECT_THAT("\n" + list.out, HasSubstr(std::string("\n") + each + " ")) << each;
   }
