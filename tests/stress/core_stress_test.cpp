@@ -23,6 +23,7 @@
 #include <sequencer/counter.hpp>
 #include <sequencer/cursor.hpp>
 #include <sequencer/detail/reservation.hpp>
+#include <sequencer/tiered_source.hpp>
 
 #include "rounds.hpp"
 
@@ -264,6 +265,45 @@ TEST(CoreStress, BlocksFetchedAheadAndAStopAtAnyTime) {
       }
     });
     expect_accounted(cache, all);
+  });
+}
+
+// The CPU that a thread says it runs on.
+struct pretended_cpu {
+  static inline thread_local unsigned now = 0;
+  unsigned operator()() const noexcept { return now; }
+};
+
+// Threads move between domains at any time and their handles come and go. What every level still
+// holds at the end is no more than it may.
+TEST(CoreStress, BlocksByTiersUnderThreadsThatMove) {
+  using source = sequencer::tiered_source<sequencer::memory_source, pretended_cpu>;
+  in_rounds([](std::uint64_t seed) {
+    auto how = sequencer::tiers::even(2, 2, 1);
+    how.domain_block = 8 << seed % 4;
+    how.node_block = seed % 3 == 0 ? 0 : 4 * how.domain_block;
+    sequencer::block_cache<source> cache({.block = 4, .max_block = 16}, how);
+    std::vector<numbers_of_a_thread> all(crowd());
+    run_crowd(crowd(), [&](unsigned i) {
+      std::mt19937_64 random(seed + i);
+      for (int life = 0; life < 20; ++life) {
+        auto handle = cache.local();
+        numbers_of_a_thread got;
+        for (auto left = random() % 400; left != 0; --left) {
+          if (random() % 16 == 0) pretended_cpu::now = static_cast<unsigned>(random() % 5);
+          const auto number = random() % 8 == 0 ? handle.try_next() : handle.next();
+          if (number) got.push_back(*number);
+          EXPECT_TRUE(number || number.code() == errc::unavailable) << name(number.code());
+        }
+        expect_increasing(got);
+        all[i].insert(all[i].end(), got.begin(), got.end());
+      }
+    });
+    const auto end = cache.source().source().peek();
+    auto known = expect_unique(all, end);
+    for (const auto& hole : cache.holes()) known += hole.lost;
+    EXPECT_LE(known, end) << "a number both issued and a hole";
+    EXPECT_LE(end - known, cache.held_bound()) << "more is held than may be";
   });
 }
 
