@@ -115,11 +115,13 @@ std::optional<range> checkpoint_state::reuse_tail(open_sequence& from,
   if (found == from.tails.end()) return std::nullopt;
   const auto [numbers, line] = *found;
   auto& to = *from.holders[asked.holder];
-  // relaxed, these: read by a successor after this process died.
-  to.last.store(numbers.first, relaxed);
-  to.next.store(numbers.first, relaxed);  // relaxed: as above
-  to.last.store(numbers.last, relaxed);   // relaxed: as above
-  line->id.store(0, relaxed);             // relaxed: as above
+  // The tail is not below the line's end: the line is empty until its own end is stored.
+  // relaxed, these: read by a successor after this process died, in program order.
+  to.next.store(numbers.first, relaxed);
+  keep_program_order();
+  to.last.store(numbers.last, relaxed);  // relaxed: as above
+  keep_program_order();
+  line->id.store(0, relaxed);  // relaxed: as above
   from.spent.push_back(line);
   from.tails.erase(found);
   return numbers;

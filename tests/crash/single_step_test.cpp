@@ -87,6 +87,8 @@ class program {
     path_ = here.path();
   }
 
+  void use_tails_again() { traces_of_.unordered = true; }
+
   // From now on blocks come by way of a node and two domains, of which each handle has one.
   void use_tiers() {
     traces_of_.tiers = tiers::even(1, 2, 1);
@@ -476,6 +478,20 @@ TEST_F(single_step, through_refills_and_ends_of_handles) {
                    p.end_second();  // on top: goes back
                    p.take(0, 2, 0);
                  });
+}
+
+TEST_F(single_step, through_tails_that_are_handed_out_again) {
+  walk_and_judge(
+      [](program& p) {
+        p.use_tails_again();
+        p.open(true);
+        p.take(0, 2, 2);
+        p.end_first();
+      },
+      [](program& p) {
+        p.take(0, 3, 0);  // the tail, on a fresh line
+        p.take(0, 0, 6);
+      });
 }
 
 TEST_F(single_step, through_tiers) {
