@@ -17,9 +17,9 @@ tier_offer durable_pool::take(const block_request& asked) noexcept {
 
 tier_offer durable_pool::take_locked(const block_request& asked) noexcept {
   if (asked.min > block || asked.holder >= lines_.size()) return {tier_offer::kind::unfit};
+  if (next_ >= last_) return {tier_offer::kind::empty};  // without a line, perhaps
   auto* const to = lines_[asked.holder];
   auto* const from = lines_[holder];
-  if (next_ >= last_) return {tier_offer::kind::empty};
   const bool lags = next_ < asked.floor || last_ - next_ < asked.min;
   if (lags || to == nullptr || from == nullptr) return {tier_offer::kind::unfit};
   const range moved{next_, next_ + std::min(asked.want, last_ - next_)};
@@ -110,6 +110,9 @@ struct way_up {
   open_sequence& from;
 
   result<block> acquire(const block_request& asked) noexcept {
+    // A pool that gave up, and found no line to go on with.
+    const bool bare = asked.holder < from.tiers->count() && !from.tiers->lines[asked.holder];
+    if (bare) static_cast<void>(owner.assign_line(from, asked.holder));
     // relaxed: a figure.
     from.tiers->from_source.fetch_add(1, relaxed);
     return owner.hand_over(from, asked);

@@ -39,7 +39,7 @@ class alignas(interference_size) tier_desk {
     refills_.fetch_add(1, relaxed);  // relaxed: as above
     passed_.store(0, relaxed);       // relaxed: as above
   }
-  // Numbers that went past the pool since it was refilled, these included.
+  // Numbers that handles were given past the pool since it was refilled, these included.
   std::uint64_t count_pass(std::uint64_t n) noexcept {
     passes_.fetch_add(1, relaxed);             // relaxed: as above
     return passed_.fetch_add(n, relaxed) + n;  // relaxed: as above
