@@ -28,11 +28,11 @@ namespace sequencer {
 // node, that from S. `Where` tells the CPU of the caller.
 //
 // Which domain serves a request is looked up when it is made, so a thread may move; a handle made
-// for a domain always asks there. Unique across handles, and a handle's numbers still rise; what a
-// move costs says tier_walk.hpp.
+// for a domain that there is always asks there. Blocks that a block cache fetches ahead of need
+// come from where they are fetched. Unique across handles, and a handle's numbers still rise; what
+// a move costs says tier_walk.hpp.
 //
-// Unlike its handles the source has no process of its own to tell: in a forked child acquire()
-// answers `closed`, and the numbers stay the parent's.
+// In a forked child acquire() answers `closed`: the numbers stay the parent's.
 template <block_source Source, class Where = this_cpu>
 class tiered_source {
   static_assert(!mirrored_source<Source>,
