@@ -21,6 +21,15 @@ namespace {
 
 using blocks_by_tiers = sequencer::block_cache<sequencer::tiered_source<sequencer::memory_source>>;
 
+auto taker(blocks_by_tiers::handle& from) {
+  return [&from](std::uint64_t& number) {
+    const auto got = from.next();
+    if (!got) return false;
+    number = *got;
+    return true;
+  };
+}
+
 // Pools keep what nobody was given, so the account is one of counts: what came from the source is
 // issued, lost with a word, or held, and no more is held than may be. Checked slices look at every
 // number, as those of the other contenders.
@@ -67,15 +76,6 @@ class tiers_contender : public contender {
   struct alignas(128) owned {
     blocks_by_tiers::handle from;
   };
-
-  static auto taker(blocks_by_tiers::handle& from) {
-    return [&from](std::uint64_t& number) {
-      const auto got = from.next();
-      if (!got) return false;
-      number = *got;
-      return true;
-    };
-  }
 
   blocks_by_tiers cache_;
   std::vector<owned> handles_;

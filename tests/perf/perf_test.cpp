@@ -355,8 +355,8 @@ TEST(perf, lists_its_cases_and_refuses_others) {
   EXPECT_EQ(list.status, 0);
   for (const char* each :
        {"counter_strict", "counter_durable", "counter_block", "block_tiers", "unicast_1p1c",
-        "unicast_1p1c_many", "sequencer_3p1c", "multicast_1p3c", "pipeline_3", "diamond_1p3c", "ping_pong", "one_way",
-        "wake", "durable_each", "recovery"}) {
+        "unicast_1p1c_many", "sequencer_3p1c", "multicast_1p3c", "pipeline_3", "diamond_1p3c",
+        "ping_pong", "one_way", "wake", "durable_each", "recovery"}) {
     EXPECT_THAT("\n" + list.out, HasSubstr(std::string("\n") + each + " ")) << each;
   }
   EXPECT_EQ(measure({"--case", "none"}).status, 2);
