@@ -17,6 +17,7 @@
 #include <sequencer/block_source.hpp>
 #include <sequencer/cache_line.hpp>
 #include <sequencer/counter.hpp>
+#include <sequencer/cpu_cache.hpp>
 #include <sequencer/cursor.hpp>
 #include <sequencer/fan_in.hpp>
 #include <sequencer/graph.hpp>
@@ -125,6 +126,8 @@ static_assert(noexcept(std::declval<cursor&>().advance_to(1)));
 static_assert(noexcept(std::declval<memory_source&>().acquire({})));
 static_assert(noexcept(std::declval<volatile_cache::handle&>().next()));
 static_assert(noexcept(std::declval<volatile_cache::handle&>().try_next()));
+static_assert(noexcept(std::declval<cpu_cache<memory_source>&>().next()));
+static_assert(noexcept(std::declval<cpu_cache<memory_source>&>().try_next()));
 static_assert(std::is_nothrow_destructible_v<volatile_cache::handle>);
 
 // ---- what other threads point at stays where it is

@@ -1,0 +1,376 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <sequencer/block_source.hpp>
+#include <sequencer/cache_line.hpp>
+#include <sequencer/detail/cpu_block.hpp>
+#include <sequencer/detail/cpu_section.hpp>
+#include <sequencer/detail/hole_ledger.hpp>
+#include <sequencer/detail/possible_cpus.hpp>
+#include <sequencer/detail/private_arena.hpp>
+#include <sequencer/detail/thread_tag.hpp>
+#include <sequencer/wait.hpp>
+
+namespace sequencer {
+
+// How a cache per CPU gives out numbers: without any lock, in sections that the kernel restarts
+// (rseq); or from as many shares that a thread enters, one at a time.
+enum class cpu_mode : std::uint8_t { restartable, guarded };
+
+constexpr std::string_view name(cpu_mode how) noexcept {
+  return how == cpu_mode::restartable ? "restartable" : "guarded";
+}
+
+struct cpu_cache_options {
+  std::uint64_t block = 1024;  // numbers that a CPU takes at a time
+  std::uint32_t cpus = 0;      // with a block of their own, from CPU 0; 0: all there may ever be
+  bool guarded = false;        // do without restartable sequences where they are, too
+};
+
+// Hands out single numbers to any thread, without a handle, from one block for each CPU.
+//
+// Unique, and nothing more: a thread that the system moves, or that comes after another one on its
+// CPU, may be given a lower number than before. At most held_bound() numbers are missing when
+// everything stops at once: a block for each CPU, however many threads there are. Blocks are not
+// fetched ahead: of a slow source a CPU's threads wait for the next one.
+//
+// mode() says which way it goes. `restartable` needs x86-64, glibc 2.35 and Linux 5.10, and is not
+// there under the thread sanitizer, under valgrind, or with glibc's tunable pthread.rseq=0. Where
+// it is not, `guarded` promises the same: as many shares as CPUs, of which each thread prefers one.
+// In mode restartable a thread that is not registered, or runs on a CPU beyond `cpus`, takes each
+// number from the source by itself.
+//
+// After fork the child's calls answer `closed`: the pages of the CPUs are handed to it zeroed, and
+// a CPU without a block sends its thread to look whose process this is.
+template <block_source Source>
+class cpu_cache {
+ public:
+  // Threads: one. `source` is owned by the cache. Allocates a page of addresses for each CPU, which
+  // is first touched, and so comes to lie on a node, when a thread on that CPU wants a block.
+  // Fails: stops the process when block is 0 or above 2^32, or there are more than 2^20 CPUs.
+  template <class... Args>
+  explicit cpu_cache(cpu_cache_options options = {}, Args&&... source)
+      : cpus_(options.cpus != 0 ? options.cpus : detail::possible_cpus()),
+        block_(options.block),
+        source_(detail::make_source<Source>(std::forward<Args>(source)...)) {
+    if (block_ == 0 || block_ > std::uint64_t{1} << 32 || cpus_ > 1u << 20) {
+      detail::stop("a cache per CPU needs 1 <= block <= 2^32 and at most 2^20 CPUs");
+    }
+    if (!options.guarded && section::enroll()) mode_ = cpu_mode::restartable;
+    const auto pages = cpus_ + 1;  // the last one is for threads that have no CPU of these
+    arena_ = detail::private_arena::make((pages + 1) * detail::cpu_page::bytes);
+    if (!arena_) return;
+    arena_.prefer_huge_pages(false);  // one such page would put many CPUs on one node
+    owner_ = static_cast<std::byte*>(arena_.data());
+    *owner_ = std::byte{1};
+    pages_ = owner_ + detail::cpu_page::bytes;
+    shares_ = std::vector<share>(pages);
+    for (auto& each : shares_) each.want = block_;
+    shares_.back().want = 1;
+  }
+  cpu_cache(const cpu_cache&) = delete;
+  cpu_cache& operator=(const cpu_cache&) = delete;
+  // Gives back what the CPUs hold, or leaves it as holes. No thread may be inside a call.
+  ~cpu_cache() {
+    stop();
+    for (auto& each : shares_) {
+      if (each.begun) std::destroy_at(&page_of(each));
+    }
+  }
+
+  // Takes a number.
+  // Threads: any. Progress: restartable: lock-free from the block, a preemption or signal begins
+  // anew; at a refill as the source's acquire, and behind another thread that refills this CPU.
+  // guarded: blocking only while other threads are inside every share. Order: unique.
+  // Fails: what the source answers; closed after stop() and in a forked child; unavailable where
+  // the kernel refused the pages.
+  result<sequence> next() noexcept { return next_until(wait::never); }
+
+  // As next(), but answers `unavailable` where it would have to wait.
+  result<sequence> try_next() noexcept { return next_until(wait::at_once); }
+
+  // As next(), but gives up at `until`: timeout.
+  result<sequence> next_for(wait::deadline until) noexcept { return next_until(until); }
+
+  // Ends the cache: after this a call answers `closed`, except that one which was already under
+  // way may still return the number that it was about to take. What the CPUs hold goes back or
+  // becomes holes, and is known to the number.
+  // Threads: any. Progress: waits for threads inside a guarded share, never for the source.
+  void stop() noexcept;
+
+  // What did not go back to the source; in a forked child none.
+  // Threads: any. Progress: blocking (a mutex), allocates.
+  std::vector<hole> holes() const {
+    if (!in_owner_process()) return {};
+    const std::lock_guard held(guard_);
+    return ledger_.holes();
+  }
+
+  // Most numbers that can be held and unissued at any moment; in a forked child 0.
+  std::uint64_t held_bound() const noexcept {
+    if (!in_owner_process()) return 0;
+    return held_bound(cpus_, block_, mode_);
+  }
+  static constexpr std::uint64_t held_bound(std::uint64_t cpus, std::uint64_t block,
+                                            cpu_mode how) noexcept {
+    return cpus * block + (how == cpu_mode::restartable ? 1 : 0);
+  }
+
+  cpu_mode mode() const noexcept { return mode_; }
+  // CPUs, or shares, that may hold a block.
+  std::uint32_t cpus() const noexcept { return cpus_; }
+  // Where the block of a CPU lies, for who asks the kernel for its node.
+  const void* page(std::uint32_t cpu) const noexcept {
+    return pages_ + std::size_t{cpu} * detail::cpu_page::bytes;
+  }
+  Source& source() noexcept { return source_; }
+
+ private:
+  using section = detail::cpu_section;
+  static constexpr bool linked = mirrored_source<Source>;
+
+  // Who may refill a page, or in mode guarded take from it. The words are flags of `state`.
+  struct alignas(interference_size) share {
+    detail::atomic<std::uint32_t> state{0};
+    bool begun = false;  // the page has been written to
+    bool ours = false;   // stop() retires it
+    std::uint64_t want = 0;
+    std::uint64_t epochs[2] = {};  // of the blocks
+    wait::park left;
+  };
+  static constexpr std::uint32_t busy = 1;    // somebody is inside
+  static constexpr std::uint32_t wanted = 2;  // somebody waits to get in
+  static constexpr std::uint32_t ended = 4;   // for good
+
+  result<sequence> next_until(wait::deadline until) noexcept {
+    if (mode_ == cpu_mode::guarded) return take_guarded(until);
+    const auto got = section::take<linked>(pages_, cpus_);
+    if (got.number > top) [[unlikely]] return refill(got.cpu, until);
+    return got.number;
+  }
+
+  bool in_owner_process() const noexcept { return owner_ != nullptr && *owner_ == std::byte{1}; }
+
+  [[gnu::noinline]] result<sequence> refill(std::uint32_t cpu, wait::deadline until) noexcept {
+    for (;;) {
+      if (!in_owner_process()) return owner_ == nullptr ? errc::unavailable : errc::closed;
+      if (cpu >= cpus_) return take_inside(shares_.back(), until);
+      if (const auto failed = refill_cpu(shares_[cpu], until); failed != errc{}) return failed;
+      const auto got = section::take<linked>(pages_, cpus_);
+      if (got.number <= top) return got.number;
+      cpu = got.cpu;
+    }
+  }
+
+  // The caller found the CPU without a number. It may have been moved since, which does not matter:
+  // who is inside installs blocks there, wherever he runs.
+  errc refill_cpu(share& at, wait::deadline until) noexcept {
+    if (const auto failed = enter(at, until); failed != errc{}) return failed;
+    const auto failed = needs_block(at) ? install(at, until) : errc{};
+    leave(at);
+    return failed;
+  }
+
+  // A thread goes to the share that its own tag names, and on while others are inside.
+  result<sequence> take_guarded(wait::deadline until) noexcept {
+    if (!in_owner_process()) return owner_ == nullptr ? errc::unavailable : errc::closed;
+    const auto mixed = detail::thread_tag() * std::uint64_t{0x9e3779b97f4a7c15};
+    const auto first = static_cast<std::uint32_t>((mixed >> 32) % cpus_);
+    auto place = first;
+    do {
+      if (try_enter(shares_[place])) return take_and_leave(shares_[place], until);
+      if (++place == cpus_) place = 0;
+    } while (place != first);
+    return take_inside(shares_[first], until);
+  }
+
+  result<sequence> take_inside(share& at, wait::deadline until) noexcept {
+    if (const auto failed = enter(at, until); failed != errc{}) return failed;
+    return take_and_leave(at, until);
+  }
+
+  result<sequence> take_and_leave(share& at, wait::deadline until) noexcept {
+    if (needs_block(at)) {
+      if (const auto failed = install(at, until); failed != errc{}) {
+        leave(at);
+        return failed;
+      }
+    }
+    // relaxed: changed inside only.
+    auto& next = next_of(*page_of(at).current.load(detail::relaxed));
+    const auto number = next.load(detail::relaxed);  // relaxed: as above
+    next.store(number + 1, detail::relaxed);         // relaxed: as above
+    leave(at);
+    return number;
+  }
+
+  // ---- being inside
+
+  bool try_enter(share& at) noexcept {
+    // relaxed: a guess.
+    auto seen = at.state.load(detail::relaxed);
+    if ((seen & (busy | ended)) != 0) return false;
+    // order: share-entered <- share-left: the page and its blocks
+    return at.state.compare_exchange_strong(seen, seen | busy, detail::acquire,
+                                            detail::relaxed);  // relaxed: not inside
+  }
+
+  // Says that it waits before each look that decides whether it sleeps.
+  bool enter_or_ask(share& at) noexcept {
+    if (try_enter(at)) return true;
+    // relaxed: who leaves finds it, or has left before.
+    const auto seen = at.state.fetch_or(wanted, detail::relaxed);
+    return (seen & busy) == 0 && try_enter(at);
+  }
+
+  errc enter(share& at, wait::deadline until) noexcept {
+    // relaxed: never cleared; nothing of what ended it is looked at.
+    const auto is_over = [&] { return (at.state.load(detail::relaxed) & ended) != 0; };
+    const auto got = wait::await(at.left, [&] { return enter_or_ask(at); }, is_over, until);
+    if (got == wait::outcome::ready) return errc{};
+    if (got == wait::outcome::stopped) return errc::closed;
+    return until == wait::at_once ? errc::unavailable : errc::timeout;
+  }
+
+  // Whoever is inside when the cache ends has to retire the share: nobody comes after him.
+  void leave(share& at) noexcept {
+    auto seen = busy;
+    // order: share-left -> share-entered: the page and its blocks
+    if (at.state.compare_exchange_strong(seen, 0, detail::release, detail::relaxed)) {
+      return;  // relaxed, above: looked at again below
+    }
+    // order: share-left-late -> share-entered, share-ended: the page and its blocks
+    const auto last = at.state.fetch_and(~(busy | wanted), detail::release);
+    at.left.wake();
+    if ((last & ended) == 0) return;
+    page_of(at).current.store(nullptr, detail::relaxed);  // relaxed: see settle()
+    give_up(at, settle());
+  }
+
+  // ---- blocks; by whoever is inside
+
+  bool needs_block(share& at) noexcept {
+    if (!at.begun) return true;
+    // relaxed: changed inside only.
+    auto* current = page_of(at).current.load(detail::relaxed);
+    // relaxed: grows up to `last` and stays there; an older one only says "not yet".
+    return current == nullptr || next_of(*current).load(detail::relaxed) >= current->last;
+  }
+
+  // The block that is not current is written and becomes it.
+  //
+  // No section can hold the one that is written. A section that loaded it did so while it was
+  // current, on its CPU. Since then the other one became current and was used up: a later section
+  // on that CPU took its last number, so the earlier one had ended by then, or begun again. It is
+  // for this that in mode restartable numbers are taken in sections only, never by who is inside.
+  errc install(share& at, wait::deadline until) noexcept {
+    auto& page = page_of(at);
+    if (!std::exchange(at.begun, true)) std::construct_at(&page);
+    // relaxed: changed inside only.
+    const auto which = page.current.load(detail::relaxed) == &page.blocks[0] ? 1u : 0u;
+    auto& idle = page.blocks[which];
+    link(at, which);
+    const auto granted = source_.acquire({1, at.want, 0, holder_of(at, which), until});
+    if (!granted) return granted.code();
+    if (granted->numbers.last > top + 1) detail::stop("a block source went beyond 2^63 - 1");
+    at.epochs[which] = granted->epoch;
+    // relaxed: shown by the store below. Of a mirrored source it says what it did already.
+    next_of(idle).store(granted->numbers.first, detail::relaxed);
+    idle.last = granted->numbers.last;
+    // order: cpu-block-current -> cpu-block-seen: the block
+    page.current.store(&idle, detail::release);
+    return errc{};
+  }
+
+  // A source may have no word to spare; whether it has closed, its answer to acquire() says.
+  void link(share& at, unsigned which) noexcept {
+    if constexpr (linked) {
+      auto& to = page_of(at).blocks[which].linked;
+      if (to == nullptr) to = source_.mirror(holder_of(at, which));
+    }
+  }
+
+  static detail::atomic<sequence>& next_of(detail::cpu_block& of) noexcept {
+    if constexpr (linked) {
+      return *of.linked;
+    } else {
+      return of.next;
+    }
+  }
+
+  // Sections that began when the page still had a block are over; others find none. False: unknown.
+  bool settle() noexcept {
+    return mode_ == cpu_mode::guarded || section::interrupt_all();
+  }
+
+  void give_up(share& at, bool exactly) noexcept {
+    if (!at.begun) return;
+    for (const unsigned which : {0u, 1u}) {
+      auto& block = page_of(at).blocks[which];
+      if (linked && block.linked == nullptr) continue;
+      // relaxed: nobody takes from it any more, or `exactly` says that this is not known.
+      const range tail{next_of(block).load(detail::relaxed), block.last};
+      if (exactly && source_.release(holder_of(at, which), tail)) continue;
+      if (tail.first >= tail.last) continue;
+      const std::lock_guard held(guard_);
+      ledger_.add({tail, tail.size(), at.epochs[which], loss::closed, exactly, false});
+    }
+  }
+
+  std::uint32_t place_of(const share& at) const noexcept {
+    return static_cast<std::uint32_t>(&at - shares_.data());
+  }
+  std::uint32_t holder_of(const share& at, unsigned which) const noexcept {
+    return 2 * place_of(at) + which;
+  }
+  detail::cpu_page& page_of(const share& at) const noexcept {
+    auto* page = pages_ + std::size_t{place_of(at)} * detail::cpu_page::bytes;
+    return *std::launder(reinterpret_cast<detail::cpu_page*>(page));
+  }
+
+  // What every call reads.
+  std::byte* pages_ = nullptr;
+  std::uint32_t cpus_;
+  cpu_mode mode_ = cpu_mode::guarded;
+
+  const std::uint64_t block_;
+  Source source_;
+  detail::private_arena arena_;
+  std::byte* owner_ = nullptr;  // 1 in the process that made the cache, 0 in its children
+  std::vector<share> shares_;   // of the CPUs, then that of threads without one
+  detail::mutex stopping_;
+  mutable detail::mutex guard_;
+  detail::hole_ledger ledger_{1024};
+};
+
+template <block_source Source>
+void cpu_cache<Source>::stop() noexcept {
+  if (!in_owner_process()) return;
+  const std::lock_guard held(stopping_);
+  bool any = false;
+  for (auto& each : shares_) {
+    // order: share-ended <- share-left, share-left-late: the page and its blocks
+    const auto was = each.state.fetch_or(ended, detail::acquire);
+    each.ours = (was & (busy | ended)) == 0;
+    any = any || each.ours;
+    // relaxed: see settle()
+    if (each.ours && each.begun) page_of(each).current.store(nullptr, detail::relaxed);
+    each.left.wake();
+  }
+  if (!any) return;
+  const bool exactly = settle();
+  for (auto& each : shares_) {
+    if (each.ours) give_up(each, exactly);
+  }
+}
+
+}  // namespace sequencer

@@ -1,0 +1,139 @@
+// Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+
+#include <sequencer/detail/cpu_block.hpp>
+
+#if defined(__x86_64__) && defined(__LP64__) && __has_include(<sys/rseq.h>)
+#include <sys/rseq.h>
+#endif
+
+namespace sequencer::detail {
+
+// Restartable sequences (rseq(2), Linux 4.18, registered for every thread by glibc 2.35): a few
+// instructions that end in one store, and that the kernel starts again when the thread was
+// preempted, moved or interrupted by a signal before that store. Two threads are therefore never
+// inside sections on one CPU at the same time, and no instruction has to lock anything.
+class cpu_section {
+ public:
+#if defined(__SANITIZE_THREAD__)
+  static constexpr bool hidden = true;  // the thread sanitizer sees nothing of assembly
+#elif defined(__has_feature)
+  static constexpr bool hidden = __has_feature(thread_sanitizer);
+#else
+  static constexpr bool hidden = false;
+#endif
+
+#if defined(__x86_64__) && defined(__LP64__) && __has_include(<sys/rseq.h>)
+  // Whether sections can be used: they are built in, the threads of this process are registered,
+  // and the kernel can interrupt the sections of others (membarrier(2), Linux 5.10).
+  [[nodiscard]] static bool enroll() noexcept {
+    return !hidden && __rseq_size != 0 && call(register_interrupts);
+  }
+
+  // Takes the next number of the block that this CPU has. Linked: by the word that it is linked to.
+  // Threads: any, only after enroll(). `pages` are those of the CPUs [0, cpus).
+  //
+  // Why no number comes twice. The section runs from 1 to 2, and only its last instruction stores.
+  // The kernel looks at the word that is armed just before 1 whenever it takes the CPU away: when
+  // it finds the thread inside, the thread goes on at 4, and so from the start. So whoever reaches
+  // 2 has had this CPU without a break from the load of its number, to the store: the page is that
+  // of the CPU it is on, and no other section there stored in between. That `next` belongs to this
+  // CPU alone: a block is `current` on one page, and is rewritten only when no section can hold it
+  // any more (see cpu_cache).
+  //
+  // The CPU is asked for inside, as `cpu_id`: of a thread that is not registered it is negative,
+  // and so beyond all CPUs. (`cpu_id_start` would say 0, and some allocators keep a mark in it.)
+  // The armed word is cleared behind: it must not outlive the code that it names, which may be in
+  // a library that is unloaded.
+  template <bool Linked>
+  static section_take take(const std::byte* pages, std::uint32_t cpus) noexcept {
+    section_take got;
+    std::uintptr_t at;
+    std::uintptr_t word;
+    asm volatile inline(
+        ".pushsection __rseq_cs, \"aw?\", @progbits\n\t"
+        ".balign 32\n"
+        "3:\n\t"
+        ".long 0, 0\n\t"
+        ".quad 1f, 2f - 1f, 4f\n\t"
+        ".popsection\n\t"
+        ".pushsection __rseq_failure, \"ax?\", @progbits\n\t"
+        ".byte 0x0f, 0xb9, 0x3d\n\t"  // makes one undefined instruction of the signature
+        ".long %c[signature]\n"
+        "4:\n\t"
+        "jmp 0f\n"
+        "5:\n\t"
+        "movq $-1, %[number]\n\t"
+        "jmp 2f\n\t"
+        ".popsection\n"
+        "0:\n\t"
+        "leaq 3b(%%rip), %[at]\n\t"
+        "movq %[at], %%fs:8(%[rseq])\n"  // rseq_cs
+        "1:\n\t"
+        "movl %%fs:4(%[rseq]), %[cpu]\n\t"  // cpu_id
+        "cmpl %[cpus], %[cpu]\n\t"
+        "jae 5b\n\t"
+        "movl %[cpu], %k[at]\n\t"
+        "shlq %[shift], %[at]\n\t"
+        "movq (%[pages], %[at]), %[at]\n\t"  // current
+        "testq %[at], %[at]\n\t"
+        "jz 5b\n\t"
+        ".if %c[linked]\n\t"
+        "movq 16(%[at]), %[word]\n\t"  // linked
+        ".else\n\t"
+        "leaq 8(%[at]), %[word]\n\t"  // next
+        ".endif\n\t"
+        "movq (%[word]), %[number]\n\t"
+        "cmpq (%[at]), %[number]\n\t"  // last
+        "jae 5b\n\t"
+        "leaq 1(%[number]), %[at]\n\t"
+        "movq %[at], (%[word])\n"
+        "2:\n\t"
+        "movq $0, %%fs:8(%[rseq])"
+        : [number] "=&r"(got.number), [cpu] "=&r"(got.cpu), [at] "=&r"(at), [word] "=&r"(word)
+        : [rseq] "r"(__rseq_offset), [pages] "r"(pages), [cpus] "r"(cpus),
+          [signature] "i"(RSEQ_SIG), [shift] "i"(page_shift), [linked] "i"(Linked ? 1 : 0)
+        : "memory", "cc");
+    return got;
+  }
+#else
+  [[nodiscard]] static bool enroll() noexcept { return false; }
+  template <bool>
+  static section_take take(const std::byte*, std::uint32_t) noexcept {
+    return {~sequence{0}, ~std::uint32_t{0}};
+  }
+#endif
+
+  // Returns when every section that had begun before has ended or begun again; all that this thread
+  // stored before is seen by them. False where the kernel, which had promised it, refuses.
+  [[nodiscard]] static bool interrupt_all() noexcept { return call(interrupt); }
+
+ private:
+  // Named by hand: the kernel's headers of before 5.10 lack them.
+  static constexpr int interrupt = 1 << 7;            // MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ
+  static constexpr int register_interrupts = 1 << 8;  // MEMBARRIER_CMD_REGISTER_... of the same
+  static constexpr int page_shift = 12;
+
+  static bool call(int command) noexcept {
+    const int kept = errno;
+    const bool done = ::syscall(SYS_membarrier, command, 0, 0) == 0;
+    errno = kept;
+    return done;
+  }
+
+  static_assert(cpu_page::bytes == std::size_t{1} << page_shift);
+  static_assert(sizeof(cpu_page) <= cpu_page::bytes);
+  static_assert(offsetof(cpu_page, current) == 0);
+  static_assert(offsetof(cpu_block, last) == 0 && offsetof(cpu_block, next) == 8);
+  static_assert(offsetof(cpu_block, linked) == 16);
+  static_assert(sizeof(atomic<cpu_block*>) == 8 && sizeof(atomic<sequence>) == 8);
+};
+
+}  // namespace sequencer::detail
