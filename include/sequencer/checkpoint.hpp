@@ -11,6 +11,7 @@
 #include <vector>
 
 #include <sequencer/block_cache.hpp>
+#include <sequencer/cpu_cache.hpp>
 #include <sequencer/detail/durable_source.hpp>
 #include <sequencer/detail/reservation.hpp>
 #include <sequencer/hole.hpp>
@@ -249,6 +250,33 @@ class durable_blocks {
   std::uint64_t open_epoch_ = 0;
 };
 
+// A sequence of a checkpoint handed out from one block for each CPU, to any thread and without
+// handles: unique, and NOT ordered, not even for one thread. What a failure may cost beside max_gap
+// is the blocks of the CPUs, however many threads there are. Copies name the same sequence.
+// Threads: any. It may outlive the checkpoint object, then every call answers `closed`.
+class durable_cpu_blocks {
+ public:
+  using cache = cpu_cache<detail::durable_source>;
+
+  // As those of cpu_cache. The first call on a CPU also waits for a sync that is under way.
+  result<sequence> next() noexcept { return cache_->next(); }
+  result<sequence> try_next() noexcept { return cache_->try_next(); }
+  result<sequence> next_for(wait::deadline until) noexcept { return cache_->next_for(until); }
+
+  // Most numbers that the CPUs can hold unissued; at most max_gap / 2.
+  std::uint64_t held_bound() const noexcept { return cache_->held_bound(); }
+  cpu_mode mode() const noexcept { return cache_->mode(); }
+  std::uint64_t open_epoch() const noexcept { return open_epoch_; }
+
+ private:
+  friend class detail::checkpoint_state;
+
+  durable_cpu_blocks() = default;
+
+  std::shared_ptr<cache> cache_;
+  std::uint64_t open_epoch_ = 0;
+};
+
 // A file of named sequences whose numbers survive. See docs/design.md for the promises P1 to P8
 // and docs/format.md for the bytes.
 //
@@ -277,6 +305,12 @@ class checkpoint {
 
   // The block sequence of that name.
   result<durable_blocks> blocks(std::string_view name, block_sequence_options options = {});
+
+  // The block sequence of that name, with a block for each CPU that this machine can have; no CPU's
+  // block grows, so max_block says nothing here.
+  // Fails: as blocks(), and invalid where the blocks of all CPUs are more than max_gap / 2, or
+  // where it was asked for by blocks() since the file was opened; so blocks() after this.
+  result<durable_cpu_blocks> cpu_blocks(std::string_view name, block_sequence_options options = {});
 
   // Everything that was lost of `name`, oldest numbers first.
   result<std::vector<hole>> holes(std::string_view name) const;

@@ -48,6 +48,11 @@ result<durable_blocks> checkpoint::blocks(std::string_view name, block_sequence_
   return state_ ? state_->blocks(name, options) : emptied();
 }
 
+result<durable_cpu_blocks> checkpoint::cpu_blocks(std::string_view name,
+                                                  block_sequence_options options) {
+  return state_ ? state_->cpu_blocks(name, options) : emptied();
+}
+
 result<std::vector<hole>> checkpoint::holes(std::string_view name) const {
   return state_ ? state_->holes(name) : emptied();
 }

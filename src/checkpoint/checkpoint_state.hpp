@@ -57,6 +57,7 @@ struct open_sequence {
   sequence served_at = 0;       // position when it was last served
   std::int64_t served_ns = 0;   // steady clock
   std::shared_ptr<durable_blocks::cache> cache;
+  std::shared_ptr<durable_cpu_blocks::cache> cpu_cache;
 
   atomic<std::int64_t> asked_ns{0};
 
@@ -108,6 +109,8 @@ class checkpoint_state final : public mark_keeper,
   result<durable_order> order(std::string_view name, const sequence_options& asked);
   void take_back(reservation& lent) noexcept;
   result<durable_blocks> blocks(std::string_view name, const block_sequence_options& asked);
+  result<durable_cpu_blocks> cpu_blocks(std::string_view name,
+                                        const block_sequence_options& asked);
   result<std::vector<hole>> holes(std::string_view name);
   std::vector<sequence_status> list();
   checkpoint_metrics metrics();
@@ -145,6 +148,7 @@ class checkpoint_state final : public mark_keeper,
     std::optional<sequence> start, maximum;
     std::optional<std::uint64_t> max_gap, block, max_block;
     const sequencer::tiers* tiers = nullptr;
+    std::uint64_t cpus = 0;  // that will have a block each
 
     // What tiers hold, and the largest block that is asked of the reservation.
     std::uint64_t in_tiers() const noexcept { return tiers ? tiers->held_bound() : 0; }

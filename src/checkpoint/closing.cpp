@@ -74,15 +74,18 @@ result<void> checkpoint_state::close() {
   if (!in_owner_process()) return {};
   keeper_.stop();
   std::vector<std::shared_ptr<durable_blocks::cache>> caches;
+  std::vector<std::shared_ptr<durable_cpu_blocks::cache>> cpu_caches;
   {
     const std::lock_guard held(commit_);
     if (closed_) return failed_ == errc{} ? result<void>() : fatal(failed_);
     closed_ = true;
     for (auto& each : open_) {
       if (each.cache) caches.push_back(std::move(each.cache));
+      if (each.cpu_cache) cpu_caches.push_back(std::move(each.cpu_cache));
     }
   }
   for (auto& each : caches) each->stop();
+  for (auto& each : cpu_caches) each->stop();
   const std::lock_guard held(commit_);
   for (auto& each : open_) {
     if (each.blocks) stop_blocks(each);

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <new>
 
+#include <sequencer/detail/possible_cpus.hpp>
+
 #include "checkpoint_state.hpp"
 #include "failure.hpp"
 #include "records.hpp"
@@ -28,6 +30,19 @@ error locked(const std::string& path, std::string_view name, const std::string& 
 }
 
 std::string number(std::uint64_t value) { return std::to_string(value); }
+
+// What CPUs may hold, of a block each.
+std::uint64_t held_by(std::uint64_t cpus, std::uint64_t block) {
+  return durable_cpu_blocks::cache::held_bound(cpus, block, cpu_mode::restartable);
+}
+
+error too_much_held(const std::string& path, std::string_view name, std::uint64_t cpus,
+                    std::uint64_t block, std::uint64_t max_gap) {
+  return refuse(path, name,
+                "a block of " + number(block) + " for each of the " + number(cpus) +
+                    " CPUs that this machine can have is more than half of max_gap " +
+                    number(max_gap) + "; ask for smaller blocks or a larger max_gap");
+}
 
 }  // namespace
 
@@ -98,11 +113,37 @@ result<durable_blocks> checkpoint_state::blocks(std::string_view name,
              asked.max_gap, asked.block, asked.max_block, asked.tiers ? &*asked.tiers : nullptr});
   if (!opened) return opened.failure();
   auto& of = **opened;
+  if (of.cpu_cache) return refuse(path_, name, "is handed out by CPU here; use cpu_blocks()");
   if (auto made = make_cache(name, of, asked.tiers ? &*asked.tiers : nullptr); !made) {
     return made.failure();
   }
   durable_blocks made;
   made.cache_ = of.cache;
+  made.open_epoch_ = open_epoch_;
+  return made;
+}
+
+result<durable_cpu_blocks> checkpoint_state::cpu_blocks(std::string_view name,
+                                                        const block_sequence_options& asked) {
+  if (!in_owner_process()) return fatal(errc::closed);
+  const std::lock_guard held(commit_);
+  if (asked.tiers) {
+    return refuse(path_, name, "blocks by CPU have no tiers; leave them out, or use blocks()");
+  }
+  const auto cpus = possible_cpus();
+  auto opened = open_by_name(
+      name, {true, asked.create, asked.unordered, asked.durability, asked.start, asked.maximum,
+             asked.max_gap, asked.block, asked.max_block, nullptr, cpus});
+  if (!opened) return opened.failure();
+  auto& of = **opened;
+  if (of.cache) return refuse(path_, name, "is handed out by thread here; use blocks()");
+  if (!of.cpu_cache) {
+    of.cpu_cache = std::make_shared<durable_cpu_blocks::cache>(
+        cpu_cache_options{.block = pages_.record_at(of.place).block, .cpus = cpus},
+        shared_from_this(), of);
+  }
+  durable_cpu_blocks made;
+  made.cache_ = of.cpu_cache;
   made.open_epoch_ = open_epoch_;
   return made;
 }
@@ -204,6 +245,9 @@ result<void> checkpoint_state::check_bounds(std::string_view name, const wishes&
   if (const auto wrong = asked.tiers ? asked.tiers->fault() : ""; !wrong.empty()) {
     return refuse(path_, name, wrong);
   }
+  if (asked.max_gap && asked.cpus != 0 && held_by(asked.cpus, block) > gap / 2) {
+    return too_much_held(path_, name, asked.cpus, block, gap);
+  }
   if (asked.max_gap && largest > gap / 2) {
     return refuse(path_, name,
                   "a block of " + number(largest) + " is more than half of max_gap " +
@@ -276,6 +320,9 @@ result<void> checkpoint_state::agree(std::string_view name, std::size_t place,
                       number(asked.largest(changed.max_block)) + ": max_gap must be at least " +
                       number(needed) + ", it is " + number(changed.max_gap));
   }
+  if (asked.cpus != 0 && held_by(asked.cpus, changed.block) > changed.max_gap / 2) {
+    return too_much_held(path_, name, asked.cpus, changed.block, changed.max_gap);
+  }
   if (std::memcmp(&changed, &of, sizeof changed) == 0) return {};
   if (open_by_place_.contains(place) &&
       (changed.durability != of.durability || changed.block != of.block ||
@@ -339,8 +386,9 @@ result<checkpoint_state::record_place> checkpoint_state::create_record(std::stri
     made.block = asked.block.value_or(default_block);
     made.max_block = std::max(asked.max_block.value_or(0), made.block);
   }
-  made.max_gap = asked.max_gap.value_or(std::max(
-      default_max_gap, asked.in_tiers() + 4 * asked.largest(made.max_block)));
+  made.max_gap = asked.max_gap.value_or(
+      std::max({default_max_gap, asked.in_tiers() + 4 * asked.largest(made.max_block),
+                asked.cpus == 0 ? 0 : 2 * held_by(asked.cpus, made.block)}));
   made.window = std::max<std::uint64_t>(1, std::min(made.max_gap / 2,
                                                     std::max(made.max_gap / first_window_share,
                                                              2 * made.max_block)));
