@@ -18,6 +18,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fstream>
+#include <random>
 #include <span>
 #include <string>
 #include <thread>
@@ -26,6 +27,7 @@
 #include <sequencer/block_cache.hpp>
 #include <sequencer/block_source.hpp>
 #include <sequencer/counter.hpp>
+#include <sequencer/cpu_cache.hpp>
 #include <sequencer/graph.hpp>
 #include <sequencer/place/binding.hpp>
 #include <sequencer/place/memory.hpp>
@@ -33,6 +35,7 @@
 #include <sequencer/place/plan.hpp>
 #include <sequencer/place/topology.hpp>
 #include <sequencer/ring.hpp>
+#include <tests/on_cpu.hpp>
 
 namespace {
 
@@ -325,6 +328,73 @@ void check_placed(const topology& of) {
   }
 }
 
+// ---- a block for each CPU
+
+using cpu_cache = sequencer::cpu_cache<sequencer::memory_source>;
+
+// Each CPU's first number is taken by a thread on it: its page comes to lie on its node.
+void check_pages_of_cpus(const topology& of) {
+  cpu_cache numbers({.block = 16});
+  check(numbers.mode() == sequencer::cpu_mode::restartable, failed_rest,
+        "this kernel restarts sequences");
+  for (const auto cpu : of.usable_cpus) {
+    std::thread([&] {
+      unsigned here = 0;
+      unsigned node = 0;
+      check(sequencer::run_on(cpu) && numbers.next() &&
+                ::syscall(SYS_getcpu, &here, &node, nullptr) == 0 && here == cpu,
+            failed_rest, "a number on CPU " + std::to_string(cpu));
+      check(node_of(numbers.page(cpu)) == static_cast<int>(node), failed_memory,
+            "the page of CPU " + std::to_string(cpu) + " on its node");
+    }).join();
+  }
+}
+
+// More threads than CPUs, moved from node to node all the time: every number once, and what is left
+// known to the number.
+void check_moving_threads(const topology& of) {
+  constexpr int each = 3'000;
+  const std::vector<unsigned> cpus(of.usable_cpus.begin(), of.usable_cpus.end());
+  cpu_cache numbers({.block = 16});
+  std::vector<std::vector<sequencer::sequence>> all(3 * cpus.size());
+  std::vector<std::atomic<pid_t>> names(all.size());
+  std::atomic<std::size_t> working{all.size()};
+  std::vector<std::thread> threads;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    threads.emplace_back([&, i] {
+      names[i] = ::gettid();
+      for (int n = 0; n < each; ++n) all[i].push_back(numbers.next().value());
+      names[i] = 0;
+      working.fetch_sub(1);
+    });
+  }
+  std::mt19937 random(1);
+  while (working.load() != 0) {
+    const pid_t whom = names[random() % names.size()];
+    if (whom != 0) sequencer::run_on(cpus[random() % cpus.size()], whom);
+  }
+  for (auto& thread : threads) thread.join();
+  numbers.stop();
+  std::vector<bool> known(numbers.source().peek());
+  std::size_t twice = 0;
+  std::size_t found = 0;
+  const auto note = [&](sequencer::sequence number) {
+    twice += known.at(number) ? 1 : 0;
+    known.at(number) = true;
+    ++found;
+  };
+  for (const auto& mine : all) {
+    for (const auto number : mine) note(number);
+  }
+  const auto issued = found;
+  for (const auto& hole : numbers.holes()) {
+    for (auto s = hole.numbers.first; s != hole.numbers.last; ++s) note(s);
+  }
+  check(twice == 0, failed_rest, std::to_string(twice) + " numbers twice on moving threads");
+  check(found == known.size(), failed_rest, "every number was issued or is a hole");
+  check(found - issued <= numbers.held_bound(), failed_rest, "no more holes than the bound");
+}
+
 // ---- a graph, planned, placed and verified
 
 void check_graph(const topology& of) {
@@ -400,6 +470,8 @@ int main(int argc, char** argv) {
   check_small_split(*of);
   check_moved(*of);
   check_placed(*of);
+  check_pages_of_cpus(*of);
+  check_moving_threads(*of);
   check_reserved(*of);
   check_mostly_reserved(*of);
   check_graph(*of);
