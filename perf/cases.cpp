@@ -20,6 +20,8 @@ cases of_numbers() {
        run_counter_durable},
       {"counter_block", "block-cached next(), volatile and with the live region", 8, 4, 40,
        run_counter_block},
+      {"counter_percpu", "a block for each CPU, for any thread, against a handle for each thread", 8,
+       4, 40, run_counter_percpu},
       {"block_gap", "blocks of 1 to 65,536: a number's time, and how many may be lost", 4, 2, 20,
        run_block_gap},
       {"block_tiers", "blocks by way of a node and a domain against flat ones, and who refills", 4,

@@ -42,6 +42,7 @@ const std::vector<named_case>& all_cases();
 void run_counter_strict(surroundings& in);
 void run_counter_durable(surroundings& in);
 void run_counter_block(surroundings& in);
+void run_counter_percpu(surroundings& in);
 // block_gap_case.cpp
 void run_block_gap(surroundings& in);
 // block_tiers_case.cpp

@@ -6,6 +6,7 @@
 
 #include "cases.hpp"
 #include "counter_contenders.hpp"
+#include "percpu_contenders.hpp"
 #include "sweeps.hpp"
 
 // Counters: strict, durable and block-cached, against the raw instruction and the usual ways.
@@ -93,6 +94,20 @@ void judge_blocks(surroundings& in) {
               "sequencer", "fetch_add", [](const ratio& r) { return r.median >= 10; });
 }
 
+void judge_percpu(surroundings& in) {
+  for_threads(in, [&](unsigned threads) {
+    judge_cost(in, fmt::format("per-CPU next() vs a handle per thread, {} thread(s)", threads), 1.5,
+               "counter_percpu", threads, "sequencer", "sequencer:handles");
+    const auto* row = in.into.find_row("counter_percpu", threads, "sequencer");
+    if (row == nullptr) return;
+    // Over all threads together, as in judge_blocks.
+    const auto own = row->median * threads;
+    in.into.verdicts.push_back({fmt::format("per-CPU next(), {} thread(s)", threads),
+                                "<= 2 ns a thread", fmt::format("{:.2f} ns", own),
+                                row->valid && own <= 2});
+  });
+}
+
 }  // namespace
 
 void run_counter_strict(surroundings& in) {
@@ -160,6 +175,36 @@ void run_counter_block(surroundings& in) {
     run_pinned_or_crowded(of, in, in.how);
   }
   judge_blocks(in);
+}
+
+void run_counter_percpu(surroundings& in) {
+  // A cache that has no restartable sequences would be measured twice, under two names.
+  const bool restartable = sequencer::cpu_cache<sequencer::memory_source>({}).mode() ==
+                           sequencer::cpu_mode::restartable;
+  if (!restartable) {
+    in.into.remarks.push_back("not measured: counter_percpu's sequencer: this process has no "
+                              "restartable sequences (rseq)");
+  }
+  for (const auto threads : counts_in(in)) {
+    auto of = start_contest("counter_percpu", threads, block_size);
+    if (restartable) of.entries.push_back(make_counter<cpu_contender<false>>("sequencer", false));
+    of.entries.push_back(make_counter<cpu_contender<false>>("sequencer:guarded", true));
+    of.entries.push_back(make_counter<block_contender<memory_blocks>>("sequencer:handles"));
+    of.entries.push_back(make_counter<cpu_words>("getcpu_fetch_add"));
+    of.entries.push_back(make_counter<dense_contender<raw_fetch_add>>("fetch_add"));
+    if (in.plant_wrong) {
+      of.entries.push_back(make_counter<cpu_contender<true>>("planted_wrong", false));
+    }
+    of.ratios = {{"sequencer:guarded", "fetch_add"}};
+    if (restartable) {
+      of.ratios = {{"sequencer", "sequencer:handles"},
+                   {"sequencer", "getcpu_fetch_add"},
+                   {"sequencer", "fetch_add"},
+                   {"sequencer:guarded", "fetch_add"}};
+    }
+    run_pinned_or_crowded(of, in, in.how);
+  }
+  if (restartable) judge_percpu(in);
 }
 
 }  // namespace perf

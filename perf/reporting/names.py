@@ -21,6 +21,7 @@ TITLES = (
     (r"counter_strict", "Strict numbers"),
     (r"counter_durable", "Durable numbers, ahead"),
     (r"counter_block", "Numbers from blocks"),
+    (r"counter_percpu", "Numbers from a block for each CPU"),
     (r"block_gap", "Blocks of several sizes"),
     (r"block_tiers", "Blocks by way of node and domain"),
     (r"durable_each", "A sync for every number"),

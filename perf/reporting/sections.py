@@ -18,7 +18,6 @@ PLACES = {"near": "cores near each other", "one": "pinned to a core", "any": "no
 ELSEWHERE = (
     "The core-to-core map: the command sequencer topology --measure makes it.",
     "How well this host is set up: the command sequencer doctor says it.",
-    "Rows per CPU: not built yet.",
 )
 
 

@@ -43,7 +43,7 @@ json tiny_run() {
   const auto ran = measure({"--quick", "--rounds", "3", "--slice-ms", "0.2", "--seed", "7",
                             "--plant-wrong", "--case", "counter_strict", "--case",
                             "counter_durable", "--case", "counter_block", "--case",
-                            "durable_each", "--directory", scratch / "", "--json", file});
+                            "counter_percpu", "--case", "durable_each", "--directory", scratch / "", "--json", file});
   EXPECT_EQ(ran.status, 0) << ran.err;
   std::ifstream in(file);
   return json::parse(in, nullptr, false);
@@ -66,7 +66,8 @@ void expect_rows(const json& measured) {
   ASSERT_FALSE(measured["rows"].empty());
   for (const auto& row : measured["rows"]) {
     auto keys = keys_of(row);
-    const bool of_blocks = row["case"] == "counter_block" && row.contains("gap");
+    const bool of_blocks = (row["case"] == "counter_block" || row["case"] == "counter_percpu") &&
+                           row.contains("gap");
     if (of_blocks) keys.erase("gap");
     EXPECT_EQ(keys.erase("why"), row["valid"] == false) << row;
     keys.erase("disturbed");  // only where something did
@@ -102,6 +103,10 @@ void expect_contenders(const json& measured) {
                                              "sequencer:volatile", "fetch_add"}));
   EXPECT_EQ(found["counter_block"],
             (names{"null", "sequencer", "sequencer:live", "thread_local", "fetch_add"}));
+  auto percpu = found["counter_percpu"];
+  percpu.erase("sequencer");  // where there are no restartable sequences
+  EXPECT_EQ(percpu, (names{"null", "sequencer:guarded", "sequencer:handles", "getcpu_fetch_add",
+                           "fetch_add", "planted_wrong"}));
   EXPECT_EQ(found["durable_each"], (names{"sequencer", "pwrite_fdatasync", "pwrite_dsync",
                                           "sequencer:one_thread"}));
 }
@@ -354,8 +359,8 @@ TEST(perf, lists_its_cases_and_refuses_others) {
   const auto list = measure({"--list"});
   EXPECT_EQ(list.status, 0);
   for (const char* each :
-       {"counter_strict", "counter_durable", "counter_block", "block_tiers", "unicast_1p1c",
-        "unicast_1p1c_many", "sequencer_3p1c", "multicast_1p3c", "pipeline_3", "diamond_1p3c",
+       {"counter_strict", "counter_durable", "counter_block", "counter_percpu", "block_tiers",
+        "unicast_1p1c", "unicast_1p1c_many", "sequencer_3p1c", "multicast_1p3c", "pipeline_3", "diamond_1p3c",
         "ping_pong", "one_way", "wake", "durable_each", "recovery"}) {
     EXPECT_THAT("\n" + list.out, HasSubstr(std::string("\n") + each + " ")) << each;
   }
