@@ -49,7 +49,7 @@ struct cpu_cache_options {
 // In mode restartable a thread that is not registered, or runs on a CPU beyond `cpus`, takes each
 // number from the source by itself.
 //
-// After fork the child's calls answer `closed`: the pages of the CPUs are handed to it zeroed, and
+// After fork the child's calls answer `closed`: the lines of the CPUs are handed to it zeroed, and
 // a CPU without a block sends its thread to look whose process this is.
 template <block_source Source>
 class cpu_cache {
@@ -65,15 +65,17 @@ class cpu_cache {
     if (block_ == 0 || block_ > std::uint64_t{1} << 32 || cpus_ > 1u << 20) {
       detail::stop("a cache per CPU needs 1 <= block <= 2^32 and at most 2^20 CPUs");
     }
-    if (!options.guarded && section::enroll()) mode_ = cpu_mode::restartable;
-    const auto pages = cpus_ + 1;  // the last one is for threads that have no CPU of these
-    arena_ = detail::private_arena::make((pages + 1) * detail::cpu_page::bytes);
-    if (!arena_) return;
-    arena_.prefer_huge_pages(false);  // one such page would put many CPUs on one node
-    owner_ = static_cast<std::byte*>(arena_.data());
+    const auto places = std::size_t{cpus_} + 1;  // the last: of threads that have no CPU of these
+    line_arena_ = detail::private_arena::make(places * sizeof(detail::cpu_line) + 1);
+    page_arena_ = detail::private_arena::make(places * detail::cpu_page::bytes);
+    if (!line_arena_ || !page_arena_) return;
+    page_arena_.prefer_huge_pages(false);  // one such page would put many CPUs on one node
+    lines_ = static_cast<detail::cpu_line*>(line_arena_.data());
+    std::uninitialized_default_construct_n(lines_, places);
+    owner_ = reinterpret_cast<std::byte*>(lines_ + places);
     *owner_ = std::byte{1};
-    pages_ = owner_ + detail::cpu_page::bytes;
-    shares_ = std::vector<share>(pages);
+    if (!options.guarded && section::enroll()) cpus_with_sections_ = cpus_;
+    shares_ = std::vector<share>(places);
     for (auto& each : shares_) each.want = block_;
     shares_.back().want = 1;
   }
@@ -85,12 +87,14 @@ class cpu_cache {
     for (auto& each : shares_) {
       if (each.begun) std::destroy_at(&page_of(each));
     }
+    std::destroy_n(lines_, shares_.size());
   }
 
   // Takes a number.
-  // Threads: any. Progress: restartable: lock-free from the block, a preemption or signal begins
-  // anew; at a refill as the source's acquire, and behind another thread that refills this CPU.
-  // guarded: blocking only while other threads are inside every share. Order: unique.
+  // Threads: any, but no signal handlers. Order: unique.
+  // Progress: restartable: lock-free from the block, a preemption or a signal begins anew; at a
+  // refill as the source's acquire, and behind another thread that refills this CPU. guarded:
+  // blocking while other threads are inside all shares, and at a refill as above.
   // Fails: what the source answers; closed after stop() and in a forked child; unavailable where
   // the kernel refused the pages.
   result<sequence> next() noexcept { return next_until(wait::never); }
@@ -118,19 +122,21 @@ class cpu_cache {
   // Most numbers that can be held and unissued at any moment; in a forked child 0.
   std::uint64_t held_bound() const noexcept {
     if (!in_owner_process()) return 0;
-    return held_bound(cpus_, block_, mode_);
+    return held_bound(cpus_, block_, mode());
   }
   static constexpr std::uint64_t held_bound(std::uint64_t cpus, std::uint64_t block,
                                             cpu_mode how) noexcept {
     return cpus * block + (how == cpu_mode::restartable ? 1 : 0);
   }
 
-  cpu_mode mode() const noexcept { return mode_; }
+  cpu_mode mode() const noexcept {
+    return cpus_with_sections_ != 0 ? cpu_mode::restartable : cpu_mode::guarded;
+  }
   // CPUs, or shares, that may hold a block.
   std::uint32_t cpus() const noexcept { return cpus_; }
   // Where the block of a CPU lies, for who asks the kernel for its node.
   const void* page(std::uint32_t cpu) const noexcept {
-    return pages_ + std::size_t{cpu} * detail::cpu_page::bytes;
+    return static_cast<std::byte*>(page_arena_.data()) + cpu * detail::cpu_page::bytes;
   }
   Source& source() noexcept { return source_; }
 
@@ -141,7 +147,7 @@ class cpu_cache {
   // Who may refill a page, or in mode guarded take from it. The words are flags of `state`.
   struct alignas(interference_size) share {
     detail::atomic<std::uint32_t> state{0};
-    bool begun = false;  // the page has been written to
+    bool begun = false;  // the page holds blocks
     bool ours = false;   // stop() retires it
     std::uint64_t want = 0;
     std::uint64_t epochs[2] = {};  // of the blocks
@@ -152,27 +158,28 @@ class cpu_cache {
   static constexpr std::uint32_t ended = 4;   // for good
 
   result<sequence> next_until(wait::deadline until) noexcept {
-    if (mode_ == cpu_mode::guarded) return take_guarded(until);
-    const auto got = section::take<linked>(pages_, cpus_);
-    if (got.number > top) [[unlikely]] return refill(got.cpu, until);
-    return got.number;
+    const auto cpus = cpus_with_sections_;
+    if (cpus == 0) return take_guarded(until);
+    const auto number = section::take<linked>(lines_, cpus);
+    if (number > top) [[unlikely]] return refill(until);
+    return number;
   }
 
   bool in_owner_process() const noexcept { return owner_ != nullptr && *owner_ == std::byte{1}; }
 
-  [[gnu::noinline]] result<sequence> refill(std::uint32_t cpu, wait::deadline until) noexcept {
+  [[gnu::noinline]] result<sequence> refill(wait::deadline until) noexcept {
     for (;;) {
-      if (!in_owner_process()) return owner_ == nullptr ? errc::unavailable : errc::closed;
+      if (!in_owner_process()) return errc::closed;
+      const auto cpu = section::cpu();
       if (cpu >= cpus_) return take_inside(shares_.back(), until);
       if (const auto failed = refill_cpu(shares_[cpu], until); failed != errc{}) return failed;
-      const auto got = section::take<linked>(pages_, cpus_);
-      if (got.number <= top) return got.number;
-      cpu = got.cpu;
+      const auto number = section::take<linked>(lines_, cpus_);
+      if (number <= top) return number;
     }
   }
 
-  // The caller found the CPU without a number. It may have been moved since, which does not matter:
-  // who is inside installs blocks there, wherever he runs.
+  // The thread may be moved at any time, which does not matter: who is inside installs blocks there,
+  // wherever he runs.
   errc refill_cpu(share& at, wait::deadline until) noexcept {
     if (const auto failed = enter(at, until); failed != errc{}) return failed;
     const auto failed = needs_block(at) ? install(at, until) : errc{};
@@ -181,7 +188,7 @@ class cpu_cache {
   }
 
   // A thread goes to the share that its own tag names, and on while others are inside.
-  result<sequence> take_guarded(wait::deadline until) noexcept {
+  [[gnu::noinline]] result<sequence> take_guarded(wait::deadline until) noexcept {
     if (!in_owner_process()) return owner_ == nullptr ? errc::unavailable : errc::closed;
     const auto mixed = detail::thread_tag() * std::uint64_t{0x9e3779b97f4a7c15};
     const auto first = static_cast<std::uint32_t>((mixed >> 32) % cpus_);
@@ -206,7 +213,7 @@ class cpu_cache {
       }
     }
     // relaxed: changed inside only.
-    auto& next = next_of(*page_of(at).current.load(detail::relaxed));
+    auto& next = next_of(*current_of(at).load(detail::relaxed));
     const auto number = next.load(detail::relaxed);  // relaxed: as above
     next.store(number + 1, detail::relaxed);         // relaxed: as above
     leave(at);
@@ -219,7 +226,7 @@ class cpu_cache {
     // relaxed: a guess.
     auto seen = at.state.load(detail::relaxed);
     if ((seen & (busy | ended)) != 0) return false;
-    // order: share-entered <- share-left: the page and its blocks
+    // order: share-entered <- share-left, share-left-late: the page and its blocks
     return at.state.compare_exchange_strong(seen, seen | busy, detail::acquire,
                                             detail::relaxed);  // relaxed: not inside
   }
@@ -244,7 +251,7 @@ class cpu_cache {
   // Whoever is inside when the cache ends has to retire the share: nobody comes after him.
   void leave(share& at) noexcept {
     auto seen = busy;
-    // order: share-left -> share-entered: the page and its blocks
+    // order: share-left -> share-entered, share-ended: the page and its blocks
     if (at.state.compare_exchange_strong(seen, 0, detail::release, detail::relaxed)) {
       return;  // relaxed, above: looked at again below
     }
@@ -252,16 +259,16 @@ class cpu_cache {
     const auto last = at.state.fetch_and(~(busy | wanted), detail::release);
     at.left.wake();
     if ((last & ended) == 0) return;
-    page_of(at).current.store(nullptr, detail::relaxed);  // relaxed: see settle()
+    current_of(at).store(nullptr, detail::relaxed);  // relaxed: see settle()
     give_up(at, settle());
   }
 
   // ---- blocks; by whoever is inside
 
   bool needs_block(share& at) noexcept {
-    if (!at.begun) return true;
-    // relaxed: changed inside only.
-    auto* current = page_of(at).current.load(detail::relaxed);
+    // order: cpu-block-seen <- cpu-block-current: the block, as sections see it; x86, on which they
+    // run, keeps their loads in order
+    auto* current = current_of(at).load(detail::acquire);
     // relaxed: grows up to `last` and stays there; an older one only says "not yet".
     return current == nullptr || next_of(*current).load(detail::relaxed) >= current->last;
   }
@@ -276,7 +283,7 @@ class cpu_cache {
     auto& page = page_of(at);
     if (!std::exchange(at.begun, true)) std::construct_at(&page);
     // relaxed: changed inside only.
-    const auto which = page.current.load(detail::relaxed) == &page.blocks[0] ? 1u : 0u;
+    const auto which = current_of(at).load(detail::relaxed) == &page.blocks[0] ? 1u : 0u;
     auto& idle = page.blocks[which];
     link(at, which);
     const auto granted = source_.acquire({1, at.want, 0, holder_of(at, which), until});
@@ -287,7 +294,7 @@ class cpu_cache {
     next_of(idle).store(granted->numbers.first, detail::relaxed);
     idle.last = granted->numbers.last;
     // order: cpu-block-current -> cpu-block-seen: the block
-    page.current.store(&idle, detail::release);
+    current_of(at).store(&idle, detail::release);
     return errc{};
   }
 
@@ -309,7 +316,7 @@ class cpu_cache {
 
   // Sections that began when the page still had a block are over; others find none. False: unknown.
   bool settle() noexcept {
-    return mode_ == cpu_mode::guarded || section::interrupt_all();
+    return mode() == cpu_mode::guarded || section::interrupt_all();
   }
 
   void give_up(share& at, bool exactly) noexcept {
@@ -332,19 +339,23 @@ class cpu_cache {
   std::uint32_t holder_of(const share& at, unsigned which) const noexcept {
     return 2 * place_of(at) + which;
   }
+  detail::atomic<detail::cpu_block*>& current_of(const share& at) const noexcept {
+    return lines_[place_of(at)].current;
+  }
   detail::cpu_page& page_of(const share& at) const noexcept {
-    auto* page = pages_ + std::size_t{place_of(at)} * detail::cpu_page::bytes;
-    return *std::launder(reinterpret_cast<detail::cpu_page*>(page));
+    auto* there = const_cast<void*>(page(place_of(at)));
+    return *std::launder(static_cast<detail::cpu_page*>(there));
   }
 
   // What every call reads.
-  std::byte* pages_ = nullptr;
+  detail::cpu_line* lines_ = nullptr;
   std::uint32_t cpus_;
-  cpu_mode mode_ = cpu_mode::guarded;
+  std::uint32_t cpus_with_sections_ = 0;  // cpus_, or 0 in mode guarded
 
   const std::uint64_t block_;
   Source source_;
-  detail::private_arena arena_;
+  detail::private_arena line_arena_;
+  detail::private_arena page_arena_;
   std::byte* owner_ = nullptr;  // 1 in the process that made the cache, 0 in its children
   std::vector<share> shares_;   // of the CPUs, then that of threads without one
   detail::mutex stopping_;
@@ -363,7 +374,7 @@ void cpu_cache<Source>::stop() noexcept {
     each.ours = (was & (busy | ended)) == 0;
     any = any || each.ours;
     // relaxed: see settle()
-    if (each.ours && each.begun) page_of(each).current.store(nullptr, detail::relaxed);
+    if (each.ours) current_of(each).store(nullptr, detail::relaxed);
     each.left.wake();
   }
   if (!any) return;

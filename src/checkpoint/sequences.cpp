@@ -197,6 +197,10 @@ result<open_sequence*> checkpoint_state::open_by_name(std::string_view name,
       return refuse(path_, name,
                     "there is none of that name; pass create = true if this is its first use");
     }
+    const auto block = asked.block.value_or(default_block);
+    if (asked.cpus != 0 && asked.max_gap && held_by(asked.cpus, block) > *asked.max_gap / 2) {
+      return too_much_held(path_, name, asked.cpus, block, *asked.max_gap);
+    }
     auto created = create_record(name, asked);
     if (!created) return created.failure();
     place = created->at;
@@ -244,9 +248,6 @@ result<void> checkpoint_state::check_bounds(std::string_view name, const wishes&
   }
   if (const auto wrong = asked.tiers ? asked.tiers->fault() : ""; !wrong.empty()) {
     return refuse(path_, name, wrong);
-  }
-  if (asked.max_gap && asked.cpus != 0 && held_by(asked.cpus, block) > gap / 2) {
-    return too_much_held(path_, name, asked.cpus, block, gap);
   }
   if (asked.max_gap && largest > gap / 2) {
     return refuse(path_, name,

@@ -43,7 +43,8 @@ json tiny_run() {
   const auto ran = measure({"--quick", "--rounds", "3", "--slice-ms", "0.2", "--seed", "7",
                             "--plant-wrong", "--case", "counter_strict", "--case",
                             "counter_durable", "--case", "counter_block", "--case",
-                            "counter_percpu", "--case", "durable_each", "--directory", scratch / "", "--json", file});
+                            "counter_percpu", "--case", "durable_each", "--directory",
+                            scratch / "", "--json", file});
   EXPECT_EQ(ran.status, 0) << ran.err;
   std::ifstream in(file);
   return json::parse(in, nullptr, false);
@@ -360,7 +361,8 @@ TEST(perf, lists_its_cases_and_refuses_others) {
   EXPECT_EQ(list.status, 0);
   for (const char* each :
        {"counter_strict", "counter_durable", "counter_block", "counter_percpu", "block_tiers",
-        "unicast_1p1c", "unicast_1p1c_many", "sequencer_3p1c", "multicast_1p3c", "pipeline_3", "diamond_1p3c",
+        "unicast_1p1c", "unicast_1p1c_many", "sequencer_3p1c", "multicast_1p3c", "pipeline_3",
+        "diamond_1p3c",
         "ping_pong", "one_way", "wake", "durable_each", "recovery"}) {
     EXPECT_THAT("\n" + list.out, HasSubstr(std::string("\n") + each + " ")) << each;
   }

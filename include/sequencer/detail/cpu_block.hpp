@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include <sequencer/cache_line.hpp>
 #include <sequencer/detail/atomic.hpp>
 #include <sequencer/sequence.hpp>
 
@@ -17,19 +18,18 @@ struct cpu_block {
   atomic<sequence>* linked = nullptr;
 };
 
-// What one CPU has, on a page of its own. Memory that was never written, or was wiped by fork,
-// reads as the page of a CPU that has no block.
+// Which block a CPU has now. Zero, as fork leaves the line to a child: none.
+struct alignas(interference_size) cpu_line {
+  atomic<cpu_block*> current{nullptr};
+};
+
+// The blocks of one CPU, on a page of its own.
 struct cpu_page {
   static constexpr std::size_t bytes = 4096;
 
-  atomic<cpu_block*> current{nullptr};
   cpu_block blocks[2];
 };
 
-// What taking a number inside a section comes to.
-struct section_take {
-  sequence number;    // above `top`: none
-  std::uint32_t cpu;  // where it looked; beyond the CPUs that were asked about: there is no page
-};
+static_assert(sizeof(cpu_page) <= cpu_page::bytes);
 
 }  // namespace sequencer::detail

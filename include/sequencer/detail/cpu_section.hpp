@@ -37,15 +37,15 @@ class cpu_section {
     return !hidden && __rseq_size != 0 && call(register_interrupts);
   }
 
-  // Takes the next number of the block that this CPU has. Linked: by the word that it is linked to.
-  // Threads: any, only after enroll(). `pages` are those of the CPUs [0, cpus).
+  // Takes the next number of the block that this CPU has; above `top` where there is none. Linked:
+  // by the word that the block is linked to. Threads: any, only after enroll(). `lines` are those of the CPUs [0, cpus).
   //
   // Why no number comes twice. The section runs from 1 to 2, and only its last instruction stores.
   // The kernel looks at the word that is armed just before 1 whenever it takes the CPU away: when
   // it finds the thread inside, the thread goes on at 4, and so from the start. So whoever reaches
-  // 2 has had this CPU without a break from the load of its number, to the store: the page is that
-  // of the CPU it is on, and no other section there stored in between. That `next` belongs to this
-  // CPU alone: a block is `current` on one page, and is rewritten only when no section can hold it
+  // 2 has had this CPU without a break from the load of its number, to the store: the line is that
+  // of the CPU it is on, and no other section there stored in between. That number belongs to this
+  // CPU alone: a block is `current` on one line, and is rewritten only when no section can hold it
   // any more (see cpu_cache).
   //
   // The CPU is asked for inside, as `cpu_id`: of a thread that is not registered it is negative,
@@ -53,10 +53,11 @@ class cpu_section {
   // The armed word is cleared behind: it must not outlive the code that it names, which may be in
   // a library that is unloaded.
   template <bool Linked>
-  static section_take take(const std::byte* pages, std::uint32_t cpus) noexcept {
-    section_take got;
+  static sequence take(const cpu_line* lines, std::uint32_t cpus) noexcept {
+    sequence number;
     std::uintptr_t at;
     std::uintptr_t word;
+    std::uintptr_t after;
     asm volatile inline(
         ".pushsection __rseq_cs, \"aw?\", @progbits\n\t"
         ".balign 32\n"
@@ -71,44 +72,56 @@ class cpu_section {
         "jmp 0f\n"
         "5:\n\t"
         "movq $-1, %[number]\n\t"
-        "jmp 2f\n\t"
+        "jmp 6f\n\t"
         ".popsection\n"
         "0:\n\t"
         "leaq 3b(%%rip), %[at]\n\t"
         "movq %[at], %%fs:8(%[rseq])\n"  // rseq_cs
         "1:\n\t"
-        "movl %%fs:4(%[rseq]), %[cpu]\n\t"  // cpu_id
-        "cmpl %[cpus], %[cpu]\n\t"
+        "movl %%fs:4(%[rseq]), %k[at]\n\t"  // cpu_id
+        "cmpl %[cpus], %k[at]\n\t"
         "jae 5b\n\t"
-        "movl %[cpu], %k[at]\n\t"
         "shlq %[shift], %[at]\n\t"
-        "movq (%[pages], %[at]), %[at]\n\t"  // current
+        "movq (%[lines], %[at]), %[at]\n\t"  // current
         "testq %[at], %[at]\n\t"
         "jz 5b\n\t"
         ".if %c[linked]\n\t"
         "movq 16(%[at]), %[word]\n\t"  // linked
-        ".else\n\t"
-        "leaq 8(%[at]), %[word]\n\t"  // next
-        ".endif\n\t"
         "movq (%[word]), %[number]\n\t"
+        ".else\n\t"
+        "movq 8(%[at]), %[number]\n\t"  // next
+        ".endif\n\t"
         "cmpq (%[at]), %[number]\n\t"  // last
         "jae 5b\n\t"
-        "leaq 1(%[number]), %[at]\n\t"
-        "movq %[at], (%[word])\n"
-        "2:\n\t"
+        "leaq 1(%[number]), %[after]\n\t"
+        ".if %c[linked]\n\t"
+        "movq %[after], (%[word])\n\t"
+        ".else\n\t"
+        "movq %[after], 8(%[at])\n\t"
+        ".endif\n"
+        "2:\n"
+        "6:\n\t"
         "movq $0, %%fs:8(%[rseq])"
-        : [number] "=&r"(got.number), [cpu] "=&r"(got.cpu), [at] "=&r"(at), [word] "=&r"(word)
-        : [rseq] "r"(__rseq_offset), [pages] "r"(pages), [cpus] "r"(cpus),
-          [signature] "i"(RSEQ_SIG), [shift] "i"(page_shift), [linked] "i"(Linked ? 1 : 0)
+        : [number] "=&r"(number), [at] "=&r"(at), [word] "=&r"(word), [after] "=&r"(after)
+        : [rseq] "r"(__rseq_offset), [lines] "r"(lines), [cpus] "r"(cpus),
+          [signature] "i"(RSEQ_SIG), [shift] "i"(line_shift), [linked] "i"(Linked ? 1 : 0)
         : "memory", "cc");
-    return got;
+    return number;
+  }
+
+  // Where this thread runs, or did a moment ago; beyond all CPUs where it is not registered.
+  static std::uint32_t cpu() noexcept {
+    std::uint32_t here;
+    asm volatile("movl %%fs:4(%[rseq]), %[here]" : [here] "=r"(here) : [rseq] "r"(__rseq_offset));
+    return here;
   }
 #else
   [[nodiscard]] static bool enroll() noexcept { return false; }
   template <bool>
-  static section_take take(const std::byte*, std::uint32_t) noexcept {
-    return {~sequence{0}, ~std::uint32_t{0}};
+  static sequence take(const cpu_line*, std::uint32_t) noexcept {
+    return ~sequence{0};
   }
+  static std::uint32_t cpu() noexcept { return ~std::uint32_t{0}; }
 #endif
 
   // Returns when every section that had begun before has ended or begun again; all that this thread
@@ -119,7 +132,7 @@ class cpu_section {
   // Named by hand: the kernel's headers of before 5.10 lack them.
   static constexpr int interrupt = 1 << 7;            // MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ
   static constexpr int register_interrupts = 1 << 8;  // MEMBARRIER_CMD_REGISTER_... of the same
-  static constexpr int page_shift = 12;
+  static constexpr int line_shift = 7;
 
   static bool call(int command) noexcept {
     const int kept = errno;
@@ -128,9 +141,8 @@ class cpu_section {
     return done;
   }
 
-  static_assert(cpu_page::bytes == std::size_t{1} << page_shift);
-  static_assert(sizeof(cpu_page) <= cpu_page::bytes);
-  static_assert(offsetof(cpu_page, current) == 0);
+  static_assert(sizeof(cpu_line) == std::size_t{1} << line_shift);
+  static_assert(offsetof(cpu_line, current) == 0);
   static_assert(offsetof(cpu_block, last) == 0 && offsetof(cpu_block, next) == 8);
   static_assert(offsetof(cpu_block, linked) == 16);
   static_assert(sizeof(atomic<cpu_block*>) == 8 && sizeof(atomic<sequence>) == 8);

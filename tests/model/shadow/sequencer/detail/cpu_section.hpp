@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 
 #include <sequencer/detail/cpu_block.hpp>
 
@@ -48,17 +47,19 @@ class cpu_section {
   [[nodiscard]] static bool enroll() noexcept { return true; }
 
   template <bool Linked>
-  static section_take take(const std::byte* pages, std::uint32_t cpus) noexcept {
+  static sequence take(const cpu_line* lines, std::uint32_t cpus) noexcept {
     for (;;) {
       auto& here = *machine::now;
       const auto cpu = here.place_of_this_thread();
       here.lock_of(cpu).lock();
-      section_take got{~sequence{0}, cpu};
-      const bool broken = cpu < cpus && !run(pages + cpu * cpu_page::bytes, got);
+      auto number = ~sequence{0};
+      const bool broken = cpu < cpus && !run(lines[cpu], number);
       here.lock_of(cpu).unlock();
-      if (!broken) return got;
+      if (!broken) return number;
     }
   }
+
+  static std::uint32_t cpu() noexcept { return machine::now->place_of_this_thread(); }
 
   [[nodiscard]] static bool interrupt_all() noexcept {
     for (unsigned cpu = 0; cpu != machine::cpus; ++cpu) {
@@ -71,11 +72,8 @@ class cpu_section {
  private:
   // False where the thread lost its CPU. The loads come in the order of the instructions, which
   // x86 keeps.
-  static bool run(const std::byte* at, section_take& got) noexcept {
-    std::uint64_t untouched = 0;
-    if (std::memcmp(at, &untouched, sizeof untouched) == 0) return true;
-    const auto& page = *reinterpret_cast<const cpu_page*>(at);
-    auto* block = page.current.load(acquire);
+  static bool run(const cpu_line& here, sequence& taken) noexcept {
+    auto* block = here.current.load(acquire);
     if (machine::now->breaks()) return false;
     if (block == nullptr) return true;
     const auto number = block->next.load(relaxed);
@@ -84,7 +82,7 @@ class cpu_section {
     if (number >= last) return true;
     if (machine::now->breaks()) return false;
     block->next.store(number + 1, relaxed);
-    got.number = number;
+    taken = number;
     return true;
   }
 };
