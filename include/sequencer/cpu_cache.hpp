@@ -178,8 +178,8 @@ class cpu_cache {
     }
   }
 
-  // The thread may be moved at any time, which does not matter: who is inside installs blocks there,
-  // wherever he runs.
+  // The thread may be moved at any time, which does not matter: who is inside installs blocks
+  // there, wherever he runs.
   errc refill_cpu(share& at, wait::deadline until) noexcept {
     if (const auto failed = enter(at, until); failed != errc{}) return failed;
     const auto failed = needs_block(at) ? install(at, until) : errc{};

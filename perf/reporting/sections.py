@@ -14,7 +14,7 @@ from .results import Refused, is_ours, read_json
 PLACES = {"near": "cores near each other", "one": "pinned to a core", "any": "not pinned",
           "far": "cores far apart", "sibling": "two threads of a core",
           "moved": "cores that moved in every round"}
-# Measured by other commands, or not yet.
+# Measured by other commands.
 ELSEWHERE = (
     "The core-to-core map: the command sequencer topology --measure makes it.",
     "How well this host is set up: the command sequencer doctor says it.",

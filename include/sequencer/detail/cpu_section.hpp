@@ -38,7 +38,8 @@ class cpu_section {
   }
 
   // Takes the next number of the block that this CPU has; above `top` where there is none. Linked:
-  // by the word that the block is linked to. Threads: any, only after enroll(). `lines` are those of the CPUs [0, cpus).
+  // by the word that the block is linked to. `lines` are those of the CPUs [0, cpus).
+  // Threads: any, only after enroll().
   //
   // Why no number comes twice. The section runs from 1 to 2, and only its last instruction stores.
   // The kernel looks at the word that is armed just before 1 whenever it takes the CPU away: when
