@@ -188,19 +188,19 @@ void run_counter_percpu(surroundings& in) {
   for (const auto threads : counts_in(in)) {
     auto of = start_contest("counter_percpu", threads, block_size);
     if (restartable) of.entries.push_back(make_counter<cpu_contender<false>>("sequencer", false));
-    of.entries.push_back(make_counter<cpu_contender<false>>("sequencer:guarded", true));
+    of.entries.push_back(make_counter<cpu_contender<false>>("sequencer:exclusive", true));
     of.entries.push_back(make_counter<block_contender<memory_blocks>>("sequencer:handles"));
     of.entries.push_back(make_counter<cpu_words>("getcpu_fetch_add"));
     of.entries.push_back(make_counter<dense_contender<raw_fetch_add>>("fetch_add"));
     if (in.plant_wrong) {
       of.entries.push_back(make_counter<cpu_contender<true>>("planted_wrong", false));
     }
-    of.ratios = {{"sequencer:guarded", "fetch_add"}};
+    of.ratios = {{"sequencer:exclusive", "fetch_add"}};
     if (restartable) {
       of.ratios = {{"sequencer", "sequencer:handles"},
                    {"sequencer", "getcpu_fetch_add"},
                    {"sequencer", "fetch_add"},
-                   {"sequencer:guarded", "fetch_add"}};
+                   {"sequencer:exclusive", "fetch_add"}};
     }
     run_pinned_or_crowded(of, in, in.how);
   }

@@ -26,11 +26,11 @@ namespace perf {
 template <bool Wrong>
 class cpu_contender : public contender {
  public:
-  explicit cpu_contender(bool guarded) : guarded_(guarded) {}
+  explicit cpu_contender(bool exclusive) : exclusive_(exclusive) {}
 
   void prepare(unsigned) override {
     numbers_ = std::make_unique<cache>(
-        sequencer::cpu_cache_options{.block = block_size, .guarded = guarded_});
+        sequencer::cpu_cache_options{.block = block_size, .exclusive = exclusive_});
     bound_ = numbers_->held_bound();
   }
   void work(unsigned, std::uint64_t items, share& to) override {
@@ -70,7 +70,7 @@ class cpu_contender : public contender {
     };
   }
 
-  bool guarded_;
+  bool exclusive_;
   std::unique_ptr<cache> numbers_;
   std::uint64_t bound_ = 0;
 };

@@ -84,17 +84,17 @@ class CpuCache : public testing::TestWithParam<bool> {
     ::sched_setaffinity(0, sizeof all, &all);
   }
   static cpu_cache_options options(std::uint64_t block) {
-    return {.block = block, .cpus = 0, .guarded = GetParam()};
+    return {.block = block, .cpus = 0, .exclusive = GetParam()};
   }
   // One share for everybody.
   cpu_cache_options narrow(std::uint64_t block) const {
-    return {.block = block, .cpus = GetParam() ? 1 : cpus.front() + 1, .guarded = GetParam()};
+    return {.block = block, .cpus = GetParam() ? 1 : cpus.front() + 1, .exclusive = GetParam()};
   }
 
   const std::vector<unsigned> cpus = usable_cpus();
 };
 INSTANTIATE_TEST_SUITE_P(Modes, CpuCache, testing::Bool(), [](const auto& of) {
-  return of.param ? "Guarded" : "AsItCan";
+  return of.param ? "Exclusive" : "AsItCan";
 });
 
 // Every number below the source's position is issued once, or lost, or held.
@@ -142,7 +142,7 @@ TEST_P(CpuCache, InstancesShareNothing) {
 }
 
 TEST_P(CpuCache, SaysHowMuchItMayHold) {
-  memory_cache cache({.block = 100, .cpus = 3, .guarded = GetParam()});
+  memory_cache cache({.block = 100, .cpus = 3, .exclusive = GetParam()});
   EXPECT_EQ(cache.cpus(), 3u);
   const auto alone = cache.mode() == cpu_mode::restartable ? 1u : 0u;
   EXPECT_EQ(cache.held_bound(), 300u + alone);
@@ -326,17 +326,17 @@ TEST_P(RestartableCpuCache, AThreadThatIsNotRegisteredAsksForEachNumber) {
 
 TEST(CpuCacheMode, IsWhatTheProcessHas) {
   const auto mode = memory_cache({.block = 1}).mode();
-  EXPECT_EQ(memory_cache({.block = 1, .guarded = true}).mode(), cpu_mode::guarded);
+  EXPECT_EQ(memory_cache({.block = 1, .exclusive = true}).mode(), cpu_mode::exclusive);
   const char* tunables = std::getenv("GLIBC_TUNABLES");
   const bool off = tunables != nullptr && std::strstr(tunables, "glibc.pthread.rseq=0") != nullptr;
   if (off || sequencer::detail::cpu_section::hidden) {
-    EXPECT_EQ(mode, cpu_mode::guarded);
+    EXPECT_EQ(mode, cpu_mode::exclusive);
   }
   std::cout << "restartable sequences: " << name(mode) << '\n';
 }
 
 // All of the above once more, in a process whose threads glibc does not register.
-TEST(CpuCacheMode, WithoutRegistrationEverythingHoldsGuarded) {
+TEST(CpuCacheMode, WithoutRegistrationEverythingHoldsExclusive) {
   if (emulated) GTEST_SKIP() << "skipped: qemu-user has no restartable sequences to begin with";
   if (std::getenv("GLIBC_TUNABLES") != nullptr) GTEST_SKIP() << "skipped: this is that process";
   const pid_t child = ::fork();

@@ -24,16 +24,16 @@ namespace sequencer {
 
 // How a cache per CPU gives out numbers: without any lock, in sections that the kernel restarts
 // (rseq); or from as many shares that a thread enters, one at a time.
-enum class cpu_mode : std::uint8_t { restartable, guarded };
+enum class cpu_mode : std::uint8_t { restartable, exclusive };
 
 constexpr std::string_view name(cpu_mode how) noexcept {
-  return how == cpu_mode::restartable ? "restartable" : "guarded";
+  return how == cpu_mode::restartable ? "restartable" : "exclusive";
 }
 
 struct cpu_cache_options {
   std::uint64_t block = 1024;  // numbers that a CPU takes at a time
   std::uint32_t cpus = 0;      // with a block of their own, from CPU 0; 0: all there may ever be
-  bool guarded = false;        // do without restartable sequences where they are, too
+  bool exclusive = false;        // do without restartable sequences where they are, too
 };
 
 // Hands out single numbers to any thread, without a handle, from one block for each CPU.
@@ -45,7 +45,7 @@ struct cpu_cache_options {
 //
 // mode() says which way it goes. `restartable` needs x86-64, glibc 2.35 and Linux 5.10, and is not
 // there under the thread sanitizer, under valgrind, or with glibc's tunable pthread.rseq=0. Where
-// it is not, `guarded` promises the same: as many shares as CPUs, of which each thread prefers one.
+// it is not, `exclusive` promises the same: as many shares as CPUs, of which each thread prefers one.
 // In mode restartable a thread that is not registered, or runs on a CPU beyond `cpus`, takes each
 // number from the source by itself.
 //
@@ -74,7 +74,7 @@ class cpu_cache {
     std::uninitialized_default_construct_n(lines_, places);
     owner_ = reinterpret_cast<std::byte*>(lines_ + places);
     *owner_ = std::byte{1};
-    if (!options.guarded && section::enroll()) cpus_with_sections_ = cpus_;
+    if (!options.exclusive && section::enroll()) cpus_with_sections_ = cpus_;
     shares_ = std::vector<share>(places);
     for (auto& each : shares_) each.want = block_;
     shares_.back().want = 1;
@@ -93,7 +93,7 @@ class cpu_cache {
   // Takes a number.
   // Threads: any, but no signal handlers. Order: unique.
   // Progress: restartable: lock-free from the block, a preemption or a signal begins anew; at a
-  // refill as the source's acquire, and behind another thread that refills this CPU. guarded:
+  // refill as the source's acquire, and behind another thread that refills this CPU. exclusive:
   // blocking while other threads are inside all shares, and at a refill as above.
   // Fails: what the source answers; closed after stop() and in a forked child; unavailable where
   // the kernel refused the pages.
@@ -108,7 +108,7 @@ class cpu_cache {
   // Ends the cache: after this a call answers `closed`, except that one which was already under
   // way may still return the number that it was about to take. What the CPUs hold goes back or
   // becomes holes, and is known to the number.
-  // Threads: any. Progress: waits for threads inside a guarded share, never for the source.
+  // Threads: any. Progress: blocking (a mutex), never waits for the source.
   void stop() noexcept;
 
   // What did not go back to the source; in a forked child none.
@@ -130,7 +130,7 @@ class cpu_cache {
   }
 
   cpu_mode mode() const noexcept {
-    return cpus_with_sections_ != 0 ? cpu_mode::restartable : cpu_mode::guarded;
+    return cpus_with_sections_ != 0 ? cpu_mode::restartable : cpu_mode::exclusive;
   }
   // CPUs, or shares, that may hold a block.
   std::uint32_t cpus() const noexcept { return cpus_; }
@@ -144,7 +144,7 @@ class cpu_cache {
   using section = detail::cpu_section;
   static constexpr bool linked = mirrored_source<Source>;
 
-  // Who may refill a page, or in mode guarded take from it. The words are flags of `state`.
+  // Who may refill a page, or in mode exclusive take from it. The words are flags of `state`.
   struct alignas(interference_size) share {
     detail::atomic<std::uint32_t> state{0};
     bool begun = false;  // the page holds blocks
@@ -159,7 +159,7 @@ class cpu_cache {
 
   result<sequence> next_until(wait::deadline until) noexcept {
     const auto cpus = cpus_with_sections_;
-    if (cpus == 0) return take_guarded(until);
+    if (cpus == 0) return take_exclusive(until);
     const auto number = section::take<linked>(lines_, cpus);
     if (number > top) [[unlikely]] return refill(until);
     return number;
@@ -188,7 +188,7 @@ class cpu_cache {
   }
 
   // A thread goes to the share that its own tag names, and on while others are inside.
-  [[gnu::noinline]] result<sequence> take_guarded(wait::deadline until) noexcept {
+  [[gnu::noinline]] result<sequence> take_exclusive(wait::deadline until) noexcept {
     if (!in_owner_process()) return owner_ == nullptr ? errc::unavailable : errc::closed;
     const auto mixed = detail::thread_tag() * std::uint64_t{0x9e3779b97f4a7c15};
     const auto first = static_cast<std::uint32_t>((mixed >> 32) % cpus_);
@@ -316,7 +316,7 @@ class cpu_cache {
 
   // Sections that began when the page still had a block are over; others find none. False: unknown.
   bool settle() noexcept {
-    return mode() == cpu_mode::guarded || section::interrupt_all();
+    return mode() == cpu_mode::exclusive || section::interrupt_all();
   }
 
   void give_up(share& at, bool exactly) noexcept {
@@ -350,7 +350,7 @@ class cpu_cache {
   // What every call reads.
   detail::cpu_line* lines_ = nullptr;
   std::uint32_t cpus_;
-  std::uint32_t cpus_with_sections_ = 0;  // cpus_, or 0 in mode guarded
+  std::uint32_t cpus_with_sections_ = 0;  // cpus_, or 0 in mode exclusive
 
   const std::uint64_t block_;
   Source source_;

@@ -38,11 +38,11 @@ struct account {
 };
 
 // Threads of one CPU, which are interrupted anywhere and go on anywhere.
-template <unsigned Threads, sequence Block, int Each, bool Guarded>
-struct takes : rl::test_suite<takes<Threads, Block, Each, Guarded>, Threads> {
+template <unsigned Threads, sequence Block, int Each, bool Exclusive>
+struct takes : rl::test_suite<takes<Threads, Block, Each, Exclusive>, Threads> {
   machine around;
   cpu_cache<memory_source> cache{
-      {.block = Block, .cpus = machine::cpus, .guarded = Guarded}};
+      {.block = Block, .cpus = machine::cpus, .exclusive = Exclusive}};
   account all;
 
   void thread(unsigned) {
@@ -52,10 +52,10 @@ struct takes : rl::test_suite<takes<Threads, Block, Each, Guarded>, Threads> {
 };
 
 // stop() at any time: a call that begins after it answers `closed`, and what was held is known.
-template <bool Guarded>
-struct stopped_at_any_time : rl::test_suite<stopped_at_any_time<Guarded>, 3> {
+template <bool Exclusive>
+struct stopped_at_any_time : rl::test_suite<stopped_at_any_time<Exclusive>, 3> {
   machine around;
-  cpu_cache<memory_source> cache{{.block = 2, .cpus = machine::cpus, .guarded = Guarded}};
+  cpu_cache<memory_source> cache{{.block = 2, .cpus = machine::cpus, .exclusive = Exclusive}};
   model::atomic<bool> stopped{false};
   account all;
 
@@ -89,9 +89,9 @@ int main(int count, char** words) {
   program.run<takes<3, 1, 2, false>>("three_take_blocks_of_one", {.bound = 0, .full_bound = 1});
   program.run<takes<3, 2, 3, false>>("three_take", {.bound = 0, .full_bound = 1});
   program.run<stopped_at_any_time<false>>("stopped_at_any_time", {.bound = 0, .full_bound = 1});
-  program.run<takes<2, 2, 4, true>>("two_guarded", {.bound = 1, .full_bound = 2});
-  program.run<takes<3, 1, 2, true>>("three_guarded", {.bound = 0, .full_bound = 1});
-  program.run<stopped_at_any_time<true>>("guarded_stopped_at_any_time",
+  program.run<takes<2, 2, 4, true>>("two_exclusive", {.bound = 1, .full_bound = 2});
+  program.run<takes<3, 1, 2, true>>("three_exclusive", {.bound = 0, .full_bound = 1});
+  program.run<stopped_at_any_time<true>>("exclusive_stopped_at_any_time",
                                          {.bound = 0, .full_bound = 1});
   return program.verdict();
 }

@@ -106,7 +106,7 @@ void expect_contenders(const json& measured) {
             (names{"null", "sequencer", "sequencer:live", "thread_local", "fetch_add"}));
   auto percpu = found["counter_percpu"];
   percpu.erase("sequencer");  // where there are no restartable sequences
-  EXPECT_EQ(percpu, (names{"null", "sequencer:guarded", "sequencer:handles", "getcpu_fetch_add",
+  EXPECT_EQ(percpu, (names{"null", "sequencer:exclusive", "sequencer:handles", "getcpu_fetch_add",
                            "fetch_add", "planted_wrong"}));
   EXPECT_EQ(found["durable_each"], (names{"sequencer", "pwrite_fdatasync", "pwrite_dsync",
                                           "sequencer:one_thread"}));

@@ -95,11 +95,11 @@ void expect_accounted(Cache& cache, const std::vector<numbers>& all) {
 }
 
 template <class Source>
-void take_and_stop(bool guarded, bool to_the_end) {
+void take_and_stop(bool exclusive, bool to_the_end) {
   sequencer::stress::in_rounds(cases, [&](std::uint64_t seed) {
     std::mt19937_64 random(seed);
     const sequence block = 1 + random() % 64;
-    cpu_cache<Source> cache({.block = block, .cpus = 0, .guarded = guarded});
+    cpu_cache<Source> cache({.block = block, .cpus = 0, .exclusive = exclusive});
     const std::uint64_t stop_after = to_the_end ? 0 : 1 + random() % 40'000;
     std::vector<numbers> all(crowd());
     std::atomic<std::uint64_t> taken{0};
@@ -130,6 +130,6 @@ TEST(CpuCacheStress, AStopAtAnyTime) { take_and_stop<memory_source>(false, false
 
 TEST(CpuCacheStress, ALateSourceAndAStop) { take_and_stop<late_source>(false, false); }
 
-TEST(CpuCacheStress, Guarded) { take_and_stop<memory_source>(true, false); }
+TEST(CpuCacheStress, Exclusive) { take_and_stop<memory_source>(true, false); }
 
 }  // namespace
