@@ -44,8 +44,8 @@ struct cpu_cache_options {
 // fetched ahead: of a slow source a CPU's threads wait for the next one.
 //
 // mode() says which way it goes. `restartable` needs x86-64, glibc 2.35 and Linux 5.10, and is not
-// there under the thread sanitizer, under valgrind, or with glibc's tunable pthread.rseq=0. Where
-// it is not, `exclusive` promises the same: as many shares as CPUs, of which each thread prefers one.
+// there under the thread sanitizer, under valgrind, or with glibc's tunable pthread.rseq=0. There
+// `exclusive` promises the same: as many shares as CPUs, of which each thread prefers one.
 // In mode restartable a thread that is not registered, or runs on a CPU beyond `cpus`, takes each
 // number from the source by itself.
 //
