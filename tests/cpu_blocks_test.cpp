@@ -161,7 +161,7 @@ TEST(CpuBlocks, BlocksThatTogetherPassTheGapAreRefused) {
   auto later = checkpoint::open(here.path(), here.options());
   ASSERT_TRUE(later);
   EXPECT_EQ(later->cpu_blocks("narrow").code(), errc::invalid);
-  auto wide = later->cpu_blocks("narrow", {.max_gap = 2 * cpus * 10 + 2});
+  auto wide = later->cpu_blocks("narrow", {.max_gap = 2 * cpus * 10 + 2, .block = 10});
   ASSERT_TRUE(wide) << wide.text();
   EXPECT_TRUE(wide->next());
 }

@@ -106,8 +106,9 @@ class cpu_cache {
   result<sequence> next_for(wait::deadline until) noexcept { return next_until(until); }
 
   // Ends the cache: after this a call answers `closed`, except that one which was already under
-  // way may still return the number that it was about to take. What the CPUs hold goes back or
-  // becomes holes, and is known to the number.
+  // way may still return the number that it was about to take. While it runs, a thread may be
+  // refused on one CPU and served on another. What the CPUs hold goes back or becomes holes, and is
+  // known to the number.
   // Threads: any. Progress: blocking (a mutex), never waits for the source.
   void stop() noexcept;
 

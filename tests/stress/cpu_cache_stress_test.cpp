@@ -108,13 +108,14 @@ void take_and_stop(bool exclusive, bool to_the_end) {
         const auto got = cache.next();
         if (!got) {
           EXPECT_EQ(got.code(), errc::closed);
-          EXPECT_EQ(cache.next().code(), errc::closed) << "a stopped cache went on";
           return;
         }
         all[i].push_back(*got);
         if (stop_after != 0 && turn % 64 == 0 && taken.fetch_add(64) > stop_after) cache.stop();
       }
     });
+    cache.stop();
+    EXPECT_EQ(cache.next().code(), errc::closed) << "a stopped cache went on";
     expect_accounted(cache, all);
   });
 }
