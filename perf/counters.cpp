@@ -179,7 +179,7 @@ void run_counter_block(surroundings& in) {
 
 void run_counter_percpu(surroundings& in) {
   // A cache that has no restartable sequences would be measured twice, under two names.
-  const bool restartable = sequencer::cpu_cache<sequencer::memory_source>({}).mode() ==
+  const bool restartable = sequencer::cpu_cache<sequencer::memory_source>().mode() ==
                            sequencer::cpu_mode::restartable;
   if (!restartable) {
     in.into.remarks.push_back("not measured: counter_percpu's sequencer: this process has no "

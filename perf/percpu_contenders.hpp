@@ -84,10 +84,10 @@ class cpu_words : public contender {
     for (auto& each : words_) each.next = 0;
   }
   void work(unsigned, std::uint64_t items, share& to) override {
-    take_numbers(taker(), items, to);
+    take_numbers([this](std::uint64_t& number) { return take(number); }, items, to);
   }
   void record(unsigned, std::uint64_t items, share& to) override {
-    record_numbers(taker(), items, to);
+    record_numbers([this](std::uint64_t& number) { return take(number); }, items, to);
   }
   std::string judge(std::span<const share> shares) override {
     if (auto failed = first_failure(shares); !failed.empty()) return failed;
@@ -106,13 +106,11 @@ class cpu_words : public contender {
     std::atomic<std::uint64_t> next{0};
   };
 
-  auto taker() {
-    return [this](std::uint64_t& number) {
-      const auto cpu = static_cast<std::uint64_t>(::sched_getcpu());
-      if (cpu >= words_.size()) return false;
-      number = words_[cpu].next.fetch_add(1, std::memory_order_relaxed) * words_.size() + cpu;
-      return true;
-    };
+  bool take(std::uint64_t& number) {
+    const auto cpu = static_cast<std::uint64_t>(::sched_getcpu());
+    if (cpu >= words_.size()) return false;
+    number = words_[cpu].next.fetch_add(1, std::memory_order_relaxed) * words_.size() + cpu;
+    return true;
   }
 
   std::vector<word> words_ = std::vector<word>(sequencer::detail::possible_cpus());

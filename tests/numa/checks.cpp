@@ -379,7 +379,7 @@ void check_moving_threads(const topology& of) {
   std::size_t twice = 0;
   std::size_t found = 0;
   const auto note = [&](sequencer::sequence number) {
-    twice += known.at(number) ? 1 : 0;
+    twice += known.at(number) ? 1u : 0u;
     known.at(number) = true;
     ++found;
   };
