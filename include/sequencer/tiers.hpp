@@ -26,8 +26,8 @@ struct this_cpu {
 // Sizes are numbers a block. A node holds at most one of node_block, a domain one of domain_block,
 // besides what handles hold.
 struct tiers {
-  std::vector<std::uint32_t> domain_of_cpu;   // by the system's number of the CPU
-  std::vector<std::uint32_t> node_of_domain;  // by domain; both count from 0
+  std::vector<std::uint32_t> domain_of_cpu{};   // by the system's number of the CPU
+  std::vector<std::uint32_t> node_of_domain{};  // by domain; both count from 0
   std::uint64_t domain_block = 16'384;
   std::uint64_t node_block = 131'072;  // 0: no such level, domains refill from the source
 

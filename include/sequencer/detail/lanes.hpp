@@ -1,7 +1,6 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +17,7 @@
 #include <sequencer/detail/funnel.hpp>
 #include <sequencer/detail/private_arena.hpp>
 #include <sequencer/sequence.hpp>
+#include <sequencer/tiers.hpp>
 
 namespace sequencer::detail {
 
@@ -113,8 +113,7 @@ class lanes {
   }
 
   std::uint64_t lane_here() const noexcept {
-    const int cpu = ::sched_getcpu();
-    const auto at = cpu < 0 ? 0 : static_cast<std::uint64_t>(cpu);
+    const std::uint64_t at = this_cpu{}();
     return at < lane_of_cpu_.size() ? lane_of_cpu_[at] : at / cpus_a_lane % count_;
   }
 
