@@ -19,9 +19,14 @@ namespace perf {
 
 namespace {
 
-using blocks_by_tiers = sequencer::block_cache<sequencer::tiered_source<sequencer::memory_source>>;
+using flat = sequencer::memory_source;
+using tiered = sequencer::tiered_source<flat>;
 
-auto taker(blocks_by_tiers::handle& from) {
+const flat& origin(flat& of) { return of; }
+const flat& origin(tiered& of) { return of.source(); }
+
+template <class Handle>
+auto taker(Handle& from) {
   return [&from](std::uint64_t& number) {
     const auto got = from.next();
     if (!got) return false;
@@ -33,10 +38,12 @@ auto taker(blocks_by_tiers::handle& from) {
 // Pools keep what nobody was given, so the account is one of counts: what came from the source is
 // issued, lost with a word, or held, and no more is held than may be. Checked slices look at every
 // number, as those of the other contenders.
-class tiers_contender : public contender {
+template <class Source>
+class accounted : public contender {
  public:
-  explicit tiers_contender(const sequencer::tiers& how)
-      : cache_(sequencer::block_options{.block = block_size}, how) {}
+  template <class... Args>
+  explicit accounted(Args&&... source)
+      : cache_(sequencer::block_options{.block = block_size}, std::forward<Args>(source)...) {}
 
   void prepare(unsigned threads) override {
     handles_.clear();
@@ -53,7 +60,7 @@ class tiers_contender : public contender {
     for (const auto& each : shares) issued_ += each.count;
     std::uint64_t known = issued_;
     for (const auto& each : cache_.holes()) known += each.lost;
-    const auto carved = cache_.source().source().peek();
+    const auto carved = origin(cache_.source()).peek();
     if (known > carved) return "more numbers were issued than there are";
     if (carved - known > cache_.held_bound()) return "more numbers are held than may be";
     return judge_recorded(shares);
@@ -74,10 +81,10 @@ class tiers_contender : public contender {
 
  private:
   struct alignas(128) owned {
-    blocks_by_tiers::handle from;
+    typename sequencer::block_cache<Source>::handle from;
   };
 
-  blocks_by_tiers cache_;
+  sequencer::block_cache<Source> cache_;
   std::vector<owned> handles_;
   std::uint64_t issued_ = 0;
 };
@@ -103,13 +110,13 @@ void run_with(surroundings& in, unsigned threads) {
   of.name = "block_tiers";
   of.params = {8, 1, threads, block_size, "one"};
   const auto cpus = std::max(1u, std::thread::hardware_concurrency());
-  auto crowded = std::make_unique<tiers_contender>(one_domain(cpus));
-  auto apart = std::make_unique<tiers_contender>(domain_each(cpus));
+  auto crowded = std::make_unique<accounted<tiered>>(one_domain(cpus));
+  auto apart = std::make_unique<accounted<tiered>>(domain_each(cpus));
   auto* const in_one = crowded.get();
   auto* const in_each = apart.get();
   of.entries.push_back({"sequencer", std::move(apart)});
   of.entries.push_back({"sequencer:one_domain", std::move(crowded)});
-  of.entries.push_back(make_counter<block_contender<memory_blocks>>("sequencer:flat"));
+  of.entries.push_back(make_counter<accounted<flat>>("sequencer:flat"));
   of.ratios = {{"sequencer", "sequencer:flat"}, {"sequencer:one_domain", "sequencer:flat"}};
   run_pinned_or_crowded(of, in, in.how);
   in.into.remarks.push_back(fmt::format("block_tiers, {} thread(s), refills in a million numbers, "
