@@ -109,7 +109,8 @@ class cpu_cache {
   // way may still return the number that it was about to take. While it runs, a thread may be
   // refused on one CPU and served on another. What the CPUs hold goes back or becomes holes, and is
   // known to the number.
-  // Threads: any. Progress: blocking (a mutex), never waits for the source.
+  // Threads: any. Progress: blocking (a mutex, and threads that give a CPU its block at this
+  // moment); never waits for the source.
   void stop() noexcept;
 
   // What did not go back to the source; in a forked child none.
@@ -154,9 +155,10 @@ class cpu_cache {
     std::uint64_t epochs[2] = {};  // of the blocks
     wait::park left;
   };
-  static constexpr std::uint32_t busy = 1;    // somebody is inside
-  static constexpr std::uint32_t wanted = 2;  // somebody waits to get in
-  static constexpr std::uint32_t ended = 4;   // for good
+  static constexpr std::uint32_t busy = 1;        // somebody is inside
+  static constexpr std::uint32_t wanted = 2;      // somebody waits to get in
+  static constexpr std::uint32_t ended = 4;       // for good
+  static constexpr std::uint32_t installing = 8;  // who is inside gives the CPU a block, and leaves
 
   result<sequence> next_until(wait::deadline until) noexcept {
     const auto cpus = cpus_with_sections_;
@@ -216,7 +218,8 @@ class cpu_cache {
     // relaxed: changed inside only.
     auto& next = next_of(*current_of(at).load(detail::relaxed));
     const auto number = next.load(detail::relaxed);  // relaxed: as above
-    next.store(number + 1, detail::relaxed);         // relaxed: as above
+    // order: cpu-number-taken -> cpu-block-used-up: as a section's store, which x86 orders so
+    next.store(number + 1, detail::release);
     leave(at);
     return number;
   }
@@ -251,17 +254,20 @@ class cpu_cache {
 
   // Whoever is inside when the cache ends has to retire the share: nobody comes after him.
   void leave(share& at) noexcept {
-    auto seen = busy;
-    // order: share-left -> share-entered, share-ended: the page and its blocks
-    if (at.state.compare_exchange_strong(seen, 0, detail::release, detail::relaxed)) {
-      return;  // relaxed, above: looked at again below
+    // relaxed: a guess.
+    auto seen = at.state.load(detail::relaxed);
+    while ((seen & ended) == 0) {
+      // order: share-left -> share-entered, share-ended: the page and its blocks
+      if (at.state.compare_exchange_weak(seen, 0, detail::release, detail::relaxed)) {
+        if ((seen & wanted) != 0) at.left.wake();
+        return;  // relaxed, above: only the next guess
+      }
     }
-    // order: share-left-late -> share-entered, share-ended: the page and its blocks
-    const auto last = at.state.fetch_and(~(busy | wanted), detail::release);
-    at.left.wake();
-    if ((last & ended) == 0) return;
     current_of(at).store(nullptr, detail::relaxed);  // relaxed: see settle()
     give_up(at, settle());
+    // order: share-retired -> share-awaited: the line without a block
+    at.state.fetch_and(~(busy | installing | wanted), detail::release);
+    at.left.wake();
   }
 
   // ---- blocks; by whoever is inside
@@ -270,8 +276,8 @@ class cpu_cache {
     // order: cpu-block-seen <- cpu-block-current: the block, as sections see it; x86, on which they
     // run, keeps their loads in order
     auto* current = current_of(at).load(detail::acquire);
-    // relaxed: grows up to `last` and stays there; an older one only says "not yet".
-    return current == nullptr || next_of(*current).load(detail::relaxed) >= current->last;
+    // order: cpu-block-used-up <- cpu-number-taken: what sections on this CPU read before
+    return current == nullptr || next_of(*current).load(detail::acquire) >= current->last;
   }
 
   // The block that is not current is written and becomes it.
@@ -294,6 +300,8 @@ class cpu_cache {
     // relaxed: shown by the store below. Of a mirrored source it says what it did already.
     next_of(idle).store(granted->numbers.first, detail::relaxed);
     idle.last = granted->numbers.last;
+    // relaxed: one order of this word decides whether stop() finds it or is found.
+    if ((at.state.fetch_or(installing, detail::relaxed) & ended) != 0) return errc::closed;
     // order: cpu-block-current -> cpu-block-seen: the block
     current_of(at).store(&idle, detail::release);
     return errc{};
@@ -378,10 +386,12 @@ void cpu_cache<Source>::stop() noexcept {
     if (each.ours) current_of(each).store(nullptr, detail::relaxed);
     each.left.wake();
   }
-  if (!any) return;
-  const bool exactly = settle();
+  const bool exactly = any && settle();
   for (auto& each : shares_) {
     if (each.ours) give_up(each, exactly);
+    // order: share-awaited <- share-retired: the line without a block
+    const auto installed = [&] { return (each.state.load(detail::acquire) & installing) == 0; };
+    wait::await(each.left, installed, [] { return false; });
   }
 }
 

@@ -70,8 +70,8 @@ class cpu_section {
   }
 
  private:
-  // False where the thread lost its CPU. The loads come in the order of the instructions, which
-  // x86 keeps.
+  // False where the thread lost its CPU. Loads in the order of the instructions and a store behind
+  // them, which x86 keeps: acquire and release.
   static bool run(const cpu_line& here, sequence& taken) noexcept {
     auto* block = here.current.load(acquire);
     if (machine::now->breaks()) return false;
@@ -81,7 +81,7 @@ class cpu_section {
     const sequence last = block->last;
     if (number >= last) return true;
     if (machine::now->breaks()) return false;
-    block->next.store(number + 1, relaxed);
+    block->next.store(number + 1, release);
     taken = number;
     return true;
   }
