@@ -230,7 +230,7 @@ class cpu_cache {
     // relaxed: a guess.
     auto seen = at.state.load(detail::relaxed);
     if ((seen & (busy | ended)) != 0) return false;
-    // order: share-entered <- share-left, share-left-late: the page and its blocks
+    // order: share-entered <- share-left: the page and its blocks
     return at.state.compare_exchange_strong(seen, seen | busy, detail::acquire,
                                             detail::relaxed);  // relaxed: not inside
   }
@@ -378,7 +378,7 @@ void cpu_cache<Source>::stop() noexcept {
   const std::lock_guard held(stopping_);
   bool any = false;
   for (auto& each : shares_) {
-    // order: share-ended <- share-left, share-left-late: the page and its blocks
+    // order: share-ended <- share-left: the page and its blocks
     const auto was = each.state.fetch_or(ended, detail::acquire);
     each.ours = (was & (busy | ended)) == 0;
     any = any || each.ours;
