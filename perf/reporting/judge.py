@@ -1,112 +1,19 @@
 # Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
-"""What changed between two runs beyond the noise, and which targets a run falls short of."""
+"""Which targets a run falls short of."""
 
 from fnmatch import fnmatchcase
 
 from . import figures
-from .results import LEAST_ROUNDS, Refused, is_ours, read_json
+from .results import Refused, is_ours, read_json
 
-MARGIN = 0.05
-
-
-# ---- compare
-
-
-class Change:
-    def __init__(self, old, new, margin):
-        self.old, self.new = old, new
-        moved = new.median / old.median if old.median else float("inf")
-        apart = new.high < old.low or old.high < new.low
-        judged = not (old.few or new.few)
-        self.undecided = apart and not judged
-        self.worse = judged and apart and moved < 1 - margin
-        self.better = judged and apart and moved > 1 + margin
-        self.moved = moved - 1
-
-
-class Comparison:
-    def __init__(self, old, new, margin=MARGIN):
-        before, after = _by_key(old), _by_key(new)
-        self.changes = [Change(before[key], after[key], margin) for key in after if key in before]
-        self.new = [after[key] for key in after if key not in before]
-        gone = [before[key] for key in before if key not in after]
-        self.void = [each for each in gone if _became_void(each, new)]
-        self.missing = [each for each in gone if each not in self.void]
-        self.worse = [each for each in self.changes if each.worse]
-        self.better = [each for each in self.changes if each.better]
-        self.few = [each for each in self.changes if each.undecided]
-
-    @property
-    def regressed(self):
-        return bool(self.worse or self.void)
-
-
-def _by_key(results):
-    found = {}
-    for each in results.ratios:
-        if each.key in found:
-            raise Refused(f"{results.path}: has two ratios of {_name(each)}: which one counts "
-                          "cannot be told; measure again")
-        found[each.key] = each
-    return found
-
-
-def _became_void(ratio, new):
-    row = new.row(ratio.case, ratio.params, ratio.ours)
-    return row is not None and not row.valid and is_ours(ratio.ours)
-
-
-def _name(of):
-    return f"{of.case}, {of.ours} to {of.peer}, {figures.params(of)}"
-
-
-def _table(head, lines):
+def table(head, lines):
     widths = [max(len(line[i]) for line in [head, *lines]) for i in range(len(head))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths)).rstrip()
             for line in [head, *lines]]
 
 
-def _list(title, ratios):
-    """Every ratio named, those of one case and of one of ours on a line."""
-    peers = {}
-    for each in ratios:
-        there = f"{each.case}, {each.ours}, {figures.params(each)}"
-        peers.setdefault(there, []).append(each.peer)
-    return [f"{title}:", *(f"  {there}: to {', '.join(found)}" for there, found in peers.items())
-            ] if ratios else []
-
-
-def describe(old, new, found, margin=MARGIN):
-    """The comparison as lines of text."""
-    said = []
-    if any(old.host.get(each) != new.host.get(each) for each in ("cpu", "cpus")):
-        said.append(f"The two were measured on different machines: {machine(old.host)}; "
-                    f"{machine(new.host)}.")
-    moved = sorted(found.worse + found.better, key=lambda each: each.moved)
-    if moved:
-        said += _table(
-            ("case", "ours", "peer", "params", "then", "now", "change", ""),
-            [(each.new.case, each.new.ours, each.new.peer, figures.params(each.new),
-              figures.interval(each.old), figures.interval(each.new), f"{each.moved:+.1%}",
-              "WORSE" if each.worse else "better") for each in moved])
-    said += _list("Void now", found.void)
-    said += _list("Only in the old file", found.missing)
-    said += _list("Only in the new file", found.new)
-    said += _list(f"Moved, but of fewer than {LEAST_ROUNDS} rounds, which is too few to judge",
-                  [each.new for each in found.few])
-    said.append(
-        f"{len(found.changes)} ratios compared: {len(found.worse)} worse, {len(found.better)} "
-        f"better, the others within the noise (intervals that overlap, or less than "
-        f"{margin:.0%}). {len(found.void)} void now, {len(found.missing)} missing, "
-        f"{len(found.new)} new.")
-    return said
-
-
 def machine(host):
     return f"{host.get('cpu', 'an unknown processor')}, {host.get('cpus', '?')} CPUs"
-
-
-# ---- gate
 
 
 class Target:
@@ -213,7 +120,7 @@ def judge(targets, results, measured_only=False):
 
 def describe_targets(judged, left_out):
     short = [each for each in judged if not each.met]
-    said = _table(("target", "at least", "here", ""), [each.line() for each in judged])
+    said = table(("target", "at least", "here", ""), [each.line() for each in judged])
     said.append(f"{len(judged) - len(short)} targets met, {len(short)} short"
                 + (f", {left_out} not asked of this run" if left_out else "") + ".")
     return said

@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <regex>
 #include <utility>
 #include <vector>
@@ -99,6 +101,18 @@ class reports : public testing::Test {
 
   outcome compare(const json& before, const json& after) {
     return report({"compare", file("before.json", before), file("after.json", after)});
+  }
+  // Several runs a side.
+  outcome compare_all(const std::vector<json>& before, const std::vector<json>& after) {
+    words line{"compare", "--old"};
+    for (const auto& each : before) {
+      line.push_back(file("before" + std::to_string(line.size()) + ".json", each));
+    }
+    line.push_back("--new");
+    for (const auto& each : after) {
+      line.push_back(file("after" + std::to_string(line.size()) + ".json", each));
+    }
+    return report(line);
   }
   outcome gate(const json& target, const json& measured) {
     const json targets{{"version", 1}, {"targets", json::array({target})}};
@@ -274,8 +288,8 @@ TEST_F(reports, new_and_missing_ratios_are_named_and_a_void_one_is_worse) {
       {ratio("counter_strict", "mutex", 2, 0.1), ratio("counter_strict", "fetch_add", 1, 0.1)});
   const auto more = compare(one_ratio(2, 0.1), both);
   EXPECT_EQ(more.status, 0);
-  EXPECT_THAT(more.out, HasSubstr("Only in the new file:\n  counter_strict, sequencer"));
-  EXPECT_THAT(compare(both, one_ratio(2, 0.1)).out, HasSubstr("Only in the old file"));
+  EXPECT_THAT(more.out, HasSubstr("Only in the new:\n  counter_strict, sequencer"));
+  EXPECT_THAT(compare(both, one_ratio(2, 0.1)).out, HasSubstr("Only in the old"));
   const auto wrong =
       compare(both, measurements({row("counter_strict", "sequencer", 5, false)}, {}));
   EXPECT_EQ(wrong.status, 1);
@@ -286,6 +300,168 @@ TEST_F(reports, a_case_is_the_same_by_the_name_that_it_had) {
   const auto old = measurements({}, {ratio("ring_1p1c", "boost_spsc", 2, 0.05)});
   const auto now = measurements({}, {ratio("unicast_1p1c", "boost_spsc", 1, 0.05)});
   EXPECT_THAT(compare(old, now).out, HasSubstr("1 ratios compared: 1 worse"));
+}
+
+// Measurements of one build on a host that drifts: every run, each ratio is off by so much.
+class host_that_drifts {
+ public:
+  host_that_drifts(unsigned seed, double drift, unsigned ratios = 40)
+      : random_(seed), drift_(0, drift), ratios_(ratios) {}
+
+  // The first ratio is `factor` times what it was, each of them in a case of its own.
+  json run(double factor = 1) {
+    std::vector<json> all;
+    std::normal_distribution<double> within(0, 0.005);
+    for (unsigned i = 0; i < ratios_; ++i) {
+      const auto off = (drift_.stddev() > 0 ? drift_(random_) : 0) + within(random_);
+      const auto median = 2 * std::exp(off) * (i == 0 ? factor : 1);
+      all.push_back(ratio("counter_" + std::to_string(i), "mutex", median, median * 0.01));
+    }
+    return measurements({}, all);
+  }
+
+  std::vector<json> runs(unsigned count, double factor = 1) {
+    std::vector<json> all;
+    for (unsigned i = 0; i < count; ++i) all.push_back(run(factor));
+    return all;
+  }
+
+ private:
+  std::mt19937 random_;
+  std::normal_distribution<double> drift_;
+  unsigned ratios_;
+};
+
+// In how many of ten comparisons something is worse.
+template <class Compare>
+unsigned worse_of_10(double drift, Compare compare) {
+  unsigned worse = 0;
+  for (unsigned seed = 1; seed <= 10; ++seed) {
+    host_that_drifts host(seed, drift);
+    worse += compare(host).status == 1;
+  }
+  return worse;
+}
+
+TEST_F(reports, two_runs_of_one_build_that_were_recorded_on_a_noisy_host_are_unchanged) {
+  const std::pair<std::string, std::string> pair(data + "/drift-then.json",
+                                                 data + "/drift-now.json");
+  for (const auto& [then, now] : {pair, std::pair(pair.second, pair.first)}) {
+    const auto ran = report({"compare", then, now});
+    EXPECT_EQ(ran.status, 0) << ran.out;
+    EXPECT_THAT(ran.out, HasSubstr("162 ratios compared: 0 worse, 0 better"));
+    EXPECT_THAT(ran.out, HasSubstr("Noise between runs (a standard deviation): 1"));
+  }
+}
+
+TEST_F(reports, one_build_on_a_host_that_drifts_is_unchanged) {
+  for (const double drift : {0.02, 0.1}) {  // one of twenty may be an alarm, by chance
+    const auto of_two =
+        worse_of_10(drift, [&](auto& host) { return compare(host.run(), host.run()); });
+    EXPECT_LE(of_two, 2) << drift;
+    const auto of_six = worse_of_10(drift, [&](auto& host) {
+      const auto old = host.runs(3);
+      return compare_all(old, host.runs(3));
+    });
+    EXPECT_LE(of_six, 2) << drift;
+  }
+}
+
+TEST_F(reports, a_case_that_is_a_tenth_slower_is_found_among_many_on_a_calm_host) {
+  host_that_drifts host(1, 0);
+  const auto ran = compare(host.run(), host.run(0.9));
+  EXPECT_EQ(ran.status, 1) << ran.out;
+  EXPECT_THAT(ran.out, testing::ContainsRegex("counter_0 .*WORSE"));
+  EXPECT_THAT(ran.out, HasSubstr("40 ratios compared: 1 worse, 0 better"));
+}
+
+TEST_F(reports, what_all_cases_lost_is_found_too) {
+  auto slower = host_that_drifts(1, 0).run();
+  for (auto& each : slower["ratios"]) {
+    for (const char* of : {"median", "low", "high"}) each[of] = 0.9 * each[of].get<double>();
+  }
+  EXPECT_THAT(compare(host_that_drifts(2, 0).run(), slower).out, HasSubstr("40 worse"));
+}
+
+TEST_F(reports, several_runs_find_what_two_cannot_tell_from_drift) {
+  const auto found = [&](unsigned runs) {
+    return worse_of_10(0.05, [&](auto& host) {
+      const auto old = host.runs(runs);
+      return compare_all(old, host.runs(runs, 0.8));
+    });
+  };
+  EXPECT_LE(found(1), 6);
+  EXPECT_GE(found(4), 9);
+}
+
+TEST_F(reports, several_runs_are_judged_by_how_they_differ) {
+  const auto runs = [](std::vector<double> medians) {
+    std::vector<json> all;
+    for (const auto each : medians) all.push_back(one_ratio(each, 0.05));
+    return all;
+  };
+  const auto calm = compare_all(runs({2, 2.01, 2}), runs({1.7, 1.7, 1.71}));
+  EXPECT_EQ(calm.status, 1) << calm.out;
+  EXPECT_THAT(calm.out, HasSubstr("2.00 of 3 runs  1.70 of 3 runs  -15.0%"));
+  const auto wild = compare_all(runs({2, 1.6, 2.3}), runs({1.7, 1.5, 1.9}));
+  EXPECT_EQ(wild.status, 0) << wild.out;
+  EXPECT_THAT(wild.out, HasSubstr("own spread from run to run"));
+  // One run beside several is held against their spread.
+  EXPECT_EQ(compare_all(runs({2, 1.6, 2.3}), runs({1.7})).status, 0);
+}
+
+TEST_F(reports, ours_beside_itself_shows_the_noise) {
+  auto then = one_ratio(2, 0.05);
+  auto now = one_ratio(1.8, 0.05);
+  EXPECT_EQ(compare(then, now).status, 1);
+  for (auto* each : {&then, &now}) {  // a tenth off, where nothing can differ
+    auto null = ratio("counter_strict", "sequencer", 1.1, 0.01);
+    null["ours"] = "sequencer:again";
+    (*each)["ratios"].push_back(null);
+  }
+  const auto ran = compare(then, now);
+  EXPECT_EQ(ran.status, 0) << ran.out;
+  EXPECT_THAT(ran.out, HasSubstr("by ours beside itself"));
+}
+
+TEST_F(reports, a_peer_that_moved_by_itself_is_not_our_change) {
+  const auto beside_four = [](std::vector<double> medians) {
+    const words peers{"boost_spsc", "ck_ring", "rte_ring", "tbb_bounded"};
+    std::vector<json> all;
+    for (std::size_t i = 0; i < medians.size(); ++i) {
+      all.push_back(ratio("unicast_1p1c", peers[i], medians[i], 0.02));
+    }
+    return measurements({}, all);
+  };
+  const auto peer = compare(beside_four({2, 3, 4, 5}), beside_four({1, 3.01, 4, 5}));
+  EXPECT_EQ(peer.status, 0) << peer.out;
+  EXPECT_THAT(peer.out, HasSubstr("it was the peer"));
+  const auto ours = compare(beside_four({2, 3, 4, 5}), beside_four({1.6, 2.45, 3.2, 4.0}));
+  EXPECT_EQ(ours.status, 1);
+  EXPECT_THAT(ours.out, HasSubstr("4 worse"));
+}
+
+TEST_F(reports, sides_of_a_comparison_are_named_or_are_two) {
+  const auto one = file("one.json", one_ratio(2, 0.05));
+  const words fine{"compare", "--old", one, "--old", one, "--new", one};
+  EXPECT_EQ(report(fine).status, 0);
+  for (const words& each : {words{"compare", one}, words{"compare", one, one, one},
+                            words{"compare", "--old", one}, words{"compare"},
+                            words{"compare", one, one, "--new", one}}) {
+    const auto ran = report(each);
+    EXPECT_EQ(ran.status, 2);
+    EXPECT_THAT(ran.err, HasSubstr("--old FILE"));
+  }
+}
+
+TEST_F(reports, what_is_void_in_one_of_several_new_runs_is_worse) {
+  auto wrong = one_ratio(2, 0.05);
+  wrong["ratios"] = json::array();
+  wrong["rows"][0]["valid"] = false;
+  const auto ran = compare_all({one_ratio(2, 0.05)}, {one_ratio(2, 0.05), wrong});
+  EXPECT_EQ(ran.status, 1);
+  EXPECT_THAT(ran.out, HasSubstr("Void now"));
+  EXPECT_EQ(compare_all({one_ratio(2, 0.05), wrong}, {one_ratio(2, 0.05), wrong}).status, 0);
 }
 
 // ---- gate
