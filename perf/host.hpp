@@ -7,7 +7,7 @@
 
 #include <sequencer/cpu.hpp>
 
-#include "topology.hpp"
+#include "caches.hpp"
 
 namespace perf {
 

@@ -6,9 +6,9 @@
 #include <sequencer/ring.hpp>
 
 #include "cases.hpp"
+#include "pairs.hpp"
 #include "passing.hpp"
 #include "ring_contests.hpp"
-#include "topology.hpp"
 
 // One producer and one consumer on pairs of CPUs that are chosen by what they share: a core, an L3,
 // a socket, or nothing.
@@ -42,7 +42,12 @@ void play(surroundings& in, const pair_of_cpus& pair) {
 }  // namespace
 
 void run_placements(surroundings& in) {
-  const auto pairs = choose_pairs(read_places(cpu_directory, usable_cpus()));
+  const auto here = sequencer::place::topology::discover();
+  if (!here) {
+    in.into.remarks.push_back("not measured: placements: " + std::string(here.text()));
+    return;
+  }
+  const auto pairs = choose_pairs(*here, usable_cpus());
   for (const auto& each : pairs) play(in, each);
   for (const char* wanted : {"same_core", "same_l3", "across_l3", "across_sockets"}) {
     const auto here = [&](const pair_of_cpus& each) { return each.placement == wanted; };

@@ -5,7 +5,6 @@
 #include "passing.hpp"
 #include "ring_contests.hpp"
 #include "sweeps.hpp"
-#include "topology.hpp"
 
 // One producer and one consumer over a whole range of batches, of payloads, and of ring sizes. The
 // range is thinned but in --full.

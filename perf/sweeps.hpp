@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "topology.hpp"
+#include "caches.hpp"
 
 // What is measured over and over: how many threads, how many items a call, how many slots.
 namespace perf {

@@ -9,8 +9,9 @@
 #include <fstream>
 #include <numeric>
 
+#include "perf/caches.hpp"
+#include "perf/pairs.hpp"
 #include "perf/sweeps.hpp"
-#include "perf/topology.hpp"
 #include "tests/tool/command.hpp"
 
 namespace {
@@ -18,10 +19,11 @@ namespace {
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-// A directory as /sys/devices/system/cpu is.
+// A tree of files as this system's, below which sys/ lies.
 class host_of_files {
  public:
   std::string root() const { return files_ / ""; }
+  std::string cpus() const { return files_ / "sys/devices/system/cpu"; }
 
   void add_cpu(int cpu, int package, const std::string& siblings) {
     write(cpu, "topology/physical_package_id", std::to_string(package));
@@ -39,7 +41,7 @@ class host_of_files {
 
  private:
   void write(int cpu, const std::string& name, const std::string& text) {
-    const auto path = std::filesystem::path(root()) / ("cpu" + std::to_string(cpu)) / name;
+    const auto path = std::filesystem::path(cpus()) / ("cpu" + std::to_string(cpu)) / name;
     std::filesystem::create_directories(path.parent_path());
     std::ofstream(path) << text << '\n';
   }
@@ -55,7 +57,9 @@ std::vector<int> first(int count) {
 
 std::vector<std::string> pairs_of(const host_of_files& host, const std::vector<int>& cpus) {
   std::vector<std::string> said;
-  for (const auto& each : perf::choose_pairs(perf::read_places(host.root(), cpus))) {
+  const auto read = sequencer::place::topology::from_tree(host.root());
+  const auto& here = read ? *read : sequencer::place::topology{};
+  for (const auto& each : perf::choose_pairs(here, cpus)) {
     said.push_back(each.placement + " " + std::to_string(each.first) + " " +
                    std::to_string(each.second));
   }
@@ -78,7 +82,7 @@ void fill_two_sockets(host_of_files& host) {
   }
 }
 
-TEST(topology, a_pair_of_each_placement_is_chosen_on_a_large_host) {
+TEST(pairs, a_pair_of_each_placement_is_chosen_on_a_large_host) {
   host_of_files host;
   fill_two_sockets(host);
   EXPECT_THAT(pairs_of(host, first(16)),
@@ -89,7 +93,7 @@ TEST(topology, a_pair_of_each_placement_is_chosen_on_a_large_host) {
   EXPECT_THAT(pairs_of(host, {7}), IsEmpty());
 }
 
-TEST(topology, two_cpus_of_a_virtual_machine_are_one_pair) {
+TEST(pairs, two_cpus_of_a_virtual_machine_are_one_pair) {
   host_of_files host;
   for (const int cpu : {0, 1}) {
     host.add_cpu(cpu, 0, std::to_string(cpu));
@@ -98,33 +102,34 @@ TEST(topology, two_cpus_of_a_virtual_machine_are_one_pair) {
   EXPECT_THAT(pairs_of(host, first(2)), ElementsAre("same_l3 0 1"));
 }
 
-TEST(topology, cores_of_which_no_shared_cache_is_known_are_apart) {
+TEST(pairs, cores_of_which_no_shared_cache_is_known_are_apart) {
   host_of_files host;
   for (const int cpu : {0, 1}) host.add_cpu(cpu, 0, std::to_string(cpu));
   EXPECT_THAT(pairs_of(host, first(2)), ElementsAre("across_l3 0 1"));
 }
 
-TEST(topology, a_host_that_says_nothing_still_has_pairs) {
+TEST(pairs, cores_that_share_an_l2_alone_are_apart) {
+  host_of_files host;
+  for (const int cpu : {0, 1}) {
+    host.add_cpu(cpu, 0, std::to_string(cpu));
+    host.add_cache(cpu, 0, "2", "Unified", "1M", "0-1");
+  }
+  EXPECT_THAT(pairs_of(host, first(2)), ElementsAre("across_l3 0 1"));
+}
+
+TEST(pairs, a_host_that_says_nothing_still_has_pairs) {
   const host_of_files host;
   EXPECT_THAT(pairs_of(host, first(2)), ElementsAre("across_l3 0 1"));
 }
 
-TEST(topology, caches_are_read_by_level_and_only_those_of_data) {
+TEST(caches, are_read_by_level_and_only_those_of_data) {
   host_of_files host;
   fill_two_sockets(host);
-  const auto found = perf::read_caches(host.root(), 3);
+  const auto found = perf::read_caches(host.cpus(), 3);
   EXPECT_EQ(found.l1, 32u << 10);
   EXPECT_EQ(found.l2, 1u << 20);
   EXPECT_EQ(found.l3, 32u << 20);
-  EXPECT_EQ(perf::read_caches(host.root(), 99).l3, 0u);
-}
-
-TEST(topology, lists_of_cpus_are_read) {
-  EXPECT_THAT(perf::cpus_in("0-2,8"), ElementsAre(0, 1, 2, 8));
-  EXPECT_THAT(perf::cpus_in("3"), ElementsAre(3));
-  EXPECT_THAT(perf::cpus_in(""), IsEmpty());
-  EXPECT_THAT(perf::cpus_in("some"), IsEmpty());
-  EXPECT_THAT(perf::cpus_in("1-x"), IsEmpty());
+  EXPECT_EQ(perf::read_caches(host.cpus(), 99).l3, 0u);
 }
 
 TEST(sweeps, threads_go_to_all_cpus_and_twice_as_many) {
