@@ -76,6 +76,16 @@ std::vector<int> usable_cpus() {
   return cpus;
 }
 
+sequencer::result<sequencer::place::line_latency> measure_host_lines() {
+  namespace place = sequencer::place;
+  constexpr std::size_t many_cores = 64;
+  const auto here = place::topology::discover();
+  if (!here) return here.failure();
+  const bool many = here->cores.size() > many_cores;
+  return place::measure_lines(*here, many ? place::measure_options{.rounds = 3, .passes = 500}
+                                          : place::measure_options{});
+}
+
 std::uint64_t stolen_ticks() {
   std::ifstream file("/proc/stat");
   std::string cpu;

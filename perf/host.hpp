@@ -6,6 +6,8 @@
 #include <vector>
 
 #include <sequencer/cpu.hpp>
+#include <sequencer/place/measure.hpp>
+#include <sequencer/result.hpp>
 
 #include "caches.hpp"
 
@@ -31,6 +33,9 @@ host_facts look_at_host();
 
 // CPUs that this process may use, one of every core before the second of any.
 std::vector<int> usable_cpus();
+
+// What a line takes between any two cores; fewer passes where they are many: it takes minutes else.
+sequencer::result<sequencer::place::line_latency> measure_host_lines();
 
 // Clock ticks of all CPUs that the hypervisor gave to others, since boot.
 std::uint64_t stolen_ticks();

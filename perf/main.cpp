@@ -142,9 +142,19 @@ perf::plan plan_of(const settings& from) {
   return how;
 }
 
+void look_at_machine(perf::results& all) {
+  all.host = perf::look_at_host();
+  all.findings = sequencer::place::examine();
+  if (auto lines = perf::measure_host_lines()) {
+    all.lines = *std::move(lines);
+  } else {
+    all.remarks.push_back("not measured: from core to core: " + std::string(lines.text()));
+  }
+}
+
 int measure(const settings& from) {
   perf::results all;
-  all.host = perf::look_at_host();
+  look_at_machine(all);
   all.seed = from.seed != 0 ? from.seed : std::random_device()();
   print_host(all);
   std::mt19937_64 random(all.seed);

@@ -66,6 +66,18 @@ ordered_json to_json(const verdict& of) {
   return {{"what", of.what}, {"target", of.target}, {"figure", of.figure}, {"met", of.met}};
 }
 
+// As the commands sequencer topology --measure --json and sequencer doctor --json write them.
+ordered_json to_json(const sequencer::place::line_latency& of) {
+  return {{"cpus", of.cpus}, {"one_way_ns", of.ns}};
+}
+
+ordered_json to_json(const sequencer::place::finding& of) {
+  return {{"topic", of.topic},
+          {"verdict", std::string(name(of.is))},
+          {"found", of.found},
+          {"advice", of.advice.empty() ? ordered_json() : ordered_json(of.advice)}};
+}
+
 ordered_json to_json(const size& of) { return {{"what", of.what}, {"bytes", of.bytes}}; }
 
 template <class Item>
@@ -173,13 +185,16 @@ void print_verdicts(const results& all) {
 
 bool write_json(const results& all, const std::string& path) {
   ordered_json out{{"version", 1}, {"host", to_json(all.host, all)}};
+  if (!all.lines.cpus.empty()) out["line_latency"] = to_json(all.lines);
+  out["doctor"] = list_of(all.findings);
   out["rows"] = list_of(all.rows);
   out["ratios"] = list_of(all.ratios);
   out["sizes"] = list_of(all.sizes);
   out["targets"] = list_of(all.verdicts);
   out["remarks"] = all.remarks;
   std::ofstream file(path);
-  file << out.dump(2) << '\n';
+  // What a file of the system's says may be no UTF-8.
+  file << out.dump(2, ' ', false, ordered_json::error_handler_t::replace) << '\n';
   file.close();
   if (file) return true;
   fmt::print(stderr, "sequencer_perf: {}: writing the JSON: {}\n", path, std::strerror(errno));

@@ -6,6 +6,9 @@
 #include <string>
 #include <vector>
 
+#include <sequencer/place/doctor.hpp>
+#include <sequencer/place/measure.hpp>
+
 #include "host.hpp"
 
 namespace perf {
@@ -65,6 +68,8 @@ struct size {
 struct results {
   host_facts host;
   std::uint64_t seed = 0;
+  sequencer::place::line_latency lines;  // from core to core; empty where it was not measured
+  std::vector<sequencer::place::finding> findings;  // on how the host is set up
   std::vector<row> rows;
   std::vector<ratio> ratios;
   std::vector<verdict> verdicts;

@@ -59,23 +59,26 @@ def _cleaned(value):
     return value
 
 
-def _cell(tag, text, words):
+def _cell(tag, text, words, heat=None):
     kind = "word" if words else ""
     if words and len(text) > 48:
         kind += " prose"
+    if heat is not None:
+        kind = f"heat{heat}"
     return f"<{tag} class=\"{kind}\">{escape(text)}</{tag}>" if kind else (
         f"<{tag}>{escape(text)}</{tag}>")
 
 
 def _table(table):
-    def line(cells, tag, mark=""):
+    def line(cells, tag, row=None):
+        mark = table.marks.get(row, "")
         opened = f"<tr class=\"{mark}\">" if mark else "<tr>"
-        return opened + "".join(_cell(tag, text, i < table.text_columns)
+        return opened + "".join(_cell(tag, text, i < table.text_columns, table.heat.get((row, i)))
                                 for i, text in enumerate(cells)) + "</tr>"
-    body = "\n".join(line(cells, "td", table.marks.get(i, ""))
-                     for i, cells in enumerate(table.rows))
+    body = "\n".join(line(cells, "td", i) for i, cells in enumerate(table.rows))
     head = f"<thead>{line(table.head, 'th')}</thead>" if any(table.head) else ""
-    return f"<div class=\"scroll\"><table>{head}<tbody>\n{body}\n</tbody></table></div>"
+    kind = " class=\"stacked\"" if table.stacked else " class=\"map\"" if table.heat else ""
+    return f"<div class=\"scroll\"><table{kind}>{head}<tbody>\n{body}\n</tbody></table></div>"
 
 
 def _plot(plot, title):

@@ -10,6 +10,11 @@ class Table:
     rows: list
     text_columns: int = 1       # the first of them are words, the others figures
     marks: dict = field(default_factory=dict)  # row -> "loss" or "void"
+    heat: dict = field(default_factory=dict)   # (row, column) -> 0, the least, to HEATS
+    stacked: bool = False  # of few rows of prose: on a phone each cell has a line of its own
+
+
+HEATS = 7
 
 
 @dataclass

@@ -87,6 +87,25 @@ def _parameter(of, name):
     raise AttributeError(name)
 
 
+@dataclass(frozen=True)
+class Lines:
+    """What a cache line takes from core to core, one way, in nanoseconds."""
+    cpus: tuple
+    ns: tuple  # a tuple for each of `cpus`; 0 on the diagonal
+
+
+@dataclass(frozen=True)
+class Finding:
+    """On how the host is set up."""
+    topic: str
+    verdict: str  # good, mind, hurts, unknown
+    found: str
+    advice: str
+
+
+VERDICTS = ("good", "mind", "hurts", "unknown")
+
+
 @dataclass
 class Results:
     path: str
@@ -96,6 +115,8 @@ class Results:
     sizes: list = field(default_factory=list)    # of (what, bytes)
     targets: list = field(default_factory=list)  # of (what, target, figure, met)
     remarks: list = field(default_factory=list)
+    lines: Lines = None
+    findings: list = field(default_factory=list)
 
     def row(self, case, params, contender):
         for each in self.rows:
@@ -193,6 +214,28 @@ def _with_rounds(found, results):
     if found.rounds:
         return found
     sides = [results.row(found.case, found.params, each) for each in (found.ours, found.peer)]
+def _lines(read):
+    cpus = tuple(_Reader(read.path, "", {at: item}).count(at) for at, item in read.each("cpus"))
+    rows = []
+    for where, row in read.each("one_way_ns"):
+        inner = _Reader(read.path, "", {where: row})
+        rows.append(tuple(_Reader(read.path, "", {at: item}).number(at)
+                          for at, item in inner.each(where)))
+        if len(rows[-1]) != len(cpus):
+            inner.refuse(where, f"a list of {len(cpus)} numbers")
+    if len(rows) != len(cpus):
+        read.refuse("one_way_ns", f"a list of {len(cpus)} lists")
+    return Lines(cpus, tuple(rows))
+
+
+def _finding(read):
+    verdict = read.text("verdict")
+    if verdict not in VERDICTS:
+        read.refuse("verdict", "one of " + ", ".join(VERDICTS))
+    advice = "" if read.given.get("advice") is None else read.text("advice")
+    return Finding(read.text("topic"), verdict, read.text("found"), advice)
+
+
     rounds = min((each.rounds for each in sides if each), default=0)
     return Ratio(found.case, found.params, found.ours, found.peer, found.median, found.low,
                  found.high, found.wins, max(rounds, found.wins))
@@ -234,6 +277,9 @@ def load(path):
 
 def load_all(paths):
     """Several runs of one machine, each with cases of its own, as one."""
+    if given.get("line_latency") is not None:
+        found.lines = _lines(_Reader(path, "line_latency", given["line_latency"]))
+    found.findings = [_finding(_Reader(path, *each)) for each in top.each("doctor", needed=False)]
     runs = [load(path) for path in paths]
     home = {}
     for run in runs:

@@ -7,18 +7,13 @@ from collections import defaultdict
 from fnmatch import fnmatchcase
 
 from . import figures, names
-from .parts import Block, Section, Table
+from .parts import HEATS, Block, Section, Table
 from .plots import Lines, Styles, bars, forest, ratio_axis
 from .results import Refused, is_ours, read_json
 
 PLACES = {"near": "cores near each other", "one": "pinned to a core", "any": "not pinned",
           "far": "cores far apart", "sibling": "two threads of a core",
           "moved": "cores that moved in every round"}
-# Measured by other commands.
-ELSEWHERE = (
-    "The core-to-core map: the command sequencer topology --measure makes it.",
-    "How well this host is set up: the command sequencer doctor says it.",
-)
 
 
 class Reasons:
@@ -73,7 +68,8 @@ class Report:
                 ("Gap and cost against block size", self.blocks),
                 ("Durable numbers", self.durable), ("Restarting", self.restarting),
                 ("Memory", self.memory), ("Where we lose, and why", self.losses),
-                ("Targets", self.targets), ("The host", self.host)):
+                ("Targets", self.targets), ("The host", self.host),
+                ("How the host is set up", self.doctor), ("From core to core", self.lines)):
             found = make(title)
             if found is None:
                 self.absent.append(title)
@@ -434,10 +430,38 @@ class Report:
                 for name in facts]
         head = ["", *(_short_path(run.path) for run in self.runs)]
         return Section("host", title, [
-            "What the program found out about the machine before it measured. Whether it is well "
-            "set up is said by the command sequencer doctor, what a line costs from core to core "
-            "by sequencer topology --measure."],
+            "What the program found out about the machine before it measured."],
             [Block("", "", "", None, Table(head, rows, 1 + len(self.runs)), True)])
+
+    def doctor(self, title):
+        blocks = []
+        for run in self.runs:
+            rows = [[each.topic, each.verdict, each.found, each.advice] for each in run.findings]
+            marks = {i: {"hurts": "loss", "unknown": "void"}[each.verdict]
+                     for i, each in enumerate(run.findings)
+                     if each.verdict in ("hurts", "unknown")}
+            if rows:
+                blocks.append(Block(self._of_run(run), "", "", None, Table(
+                    ["what", "", "found", "what to do"], rows, 4, marks, stacked=True), True))
+        return Section("doctor", title, [
+            "What keeps threads that wait for microseconds from being on time: good as it is, to "
+            "be minded, or it hurts latency and can be changed; unknown is what this host does "
+            "not say. The command sequencer doctor says the same of any host."],
+            blocks) if blocks else None
+
+    def lines(self, title):
+        blocks = []
+        for run in self.runs:
+            if run.lines and len(run.lines.cpus) > 1:
+                blocks.append(Block(self._of_run(run), "", "", None, _heat_map(run.lines), True))
+        return Section("lines", title, [
+            "How long a cache line takes from one core to another, one way, in nanoseconds, "
+            "before anything was measured: two bound threads pass it to and fro. The deeper the "
+            "colour, the longer. CPUs have the system's numbers, one of each core."],
+            blocks) if blocks else None
+
+    def _of_run(self, run):
+        return _short_path(run.path) if len(self.runs) > 1 else ""
 
     def everything(self, title):
         blocks = []
@@ -454,7 +478,6 @@ class Report:
 
     def not_measured(self, title):
         said = [f"{each}: this run has no rows for it." for each in self.absent]
-        said += ELSEWHERE
         said += [each for run in self.runs for each in run.remarks if "not measured" in each]
         said += [f"{row.case}, {row.contender} ({figures.params(row)}): void"
                  + (f": {row.why}" if row.why else "") + "."
@@ -563,6 +586,21 @@ def _fact(value):
 
 def _short_path(path):
     return path.rsplit("/", 1)[-1]
+
+
+def _heat_map(lines):
+    """Colours by factors: the least is pale, what takes four times as long, or the most where that
+    is more, is full."""
+    pairs = {(i, j): ns for i, row in enumerate(lines.ns) for j, ns in enumerate(row) if i != j}
+    least = max(1e-3, min(pairs.values()))
+    decades = math.log(max(4, max(pairs.values()) / least))
+    heat = {(i, j + 1): round(HEATS * max(0, math.log(max(ns, least) / least)) / decades)
+            for (i, j), ns in pairs.items()}
+    many = len(lines.cpus) > 16  # then digits behind the point only take room
+    rows = [[f"CPU {cpu}", *("-" if i == j else f"{ns:.0f}" if many else figures.short(ns)
+                             for j, ns in enumerate(row))]
+            for i, (cpu, row) in enumerate(zip(lines.cpus, lines.ns))]
+    return Table(["", *(str(cpu) for cpu in lines.cpus)], rows, 1, heat=heat)
 
 
 def _row_table(rows):

@@ -187,7 +187,53 @@ TEST_F(pages, what_was_not_measured_is_left_out_and_named) {
                            "Durable numbers", "Gap and cost against block size"}) {
     EXPECT_THAT(tables, HasSubstr(std::string(each) + ": this run has no rows for it.")) << each;
   }
-  EXPECT_THAT(tables, HasSubstr("core-to-core map: the command sequencer topology"));
+  for (const char* each : {"How the host is set up", "From core to core"}) {
+    EXPECT_THAT(tables, HasSubstr(std::string(each) + ": this run has no rows for it.")) << each;
+  }
+}
+
+// A host of so many cores: in two halves, four times as far from each other as within.
+json host_of_cores(unsigned cores) {
+  auto all = one_ratio(2, 0.1);
+  json rows = json::array();
+  json cpus = json::array();
+  for (unsigned i = 0; i < cores; ++i) {
+    cpus.push_back(2 * i);
+    json row = json::array();
+    for (unsigned j = 0; j < cores; ++j) {
+      row.push_back(i == j ? 0.0 : (i < cores / 2) == (j < cores / 2) ? 20.0 : 80.0);
+    }
+    rows.push_back(row);
+  }
+  all["line_latency"] = {{"cpus", cpus}, {"one_way_ns", rows}};
+  return all;
+}
+
+TEST_F(pages, what_a_line_costs_from_core_to_core_is_a_map) {
+  ASSERT_EQ(page_of(file("cores.json", host_of_cores(4))).status, 0);
+  EXPECT_THAT(read(scratch / "page.md"),
+              HasSubstr("| CPU 2 | 20.0 | - | 80.0 | 80.0 |\n| CPU 4 | 80.0 | 80.0 | - | 20.0 |"));
+  const auto page = read(scratch / "page.html");
+  EXPECT_THAT(page, HasSubstr("<td class=\"heat0\">20.0</td><td>-</td>"
+                              "<td class=\"heat7\">80.0</td>"));
+  // Of one core there is none.
+  ASSERT_EQ(page_of(file("core.json", host_of_cores(1))).status, 0);
+  EXPECT_THAT(read(scratch / "page.md"), HasSubstr("From core to core: this run has no rows"));
+}
+
+TEST_F(pages, how_the_host_is_set_up_is_said_with_what_to_do) {
+  auto all = one_ratio(2, 0.1);
+  all["doctor"] = {{{"topic", "swap"}, {"verdict", "hurts"}, {"found", "in use"},
+                    {"advice", "swapoff <all>"}},
+                   {{"topic", "clock source"}, {"verdict", "good"}, {"found", "tsc"},
+                    {"advice", nullptr}}};
+  ASSERT_EQ(page_of(file("host.json", all)).status, 0);
+  EXPECT_THAT(read(scratch / "page.md"),
+              HasSubstr("| swap | hurts | in use | swapoff &lt;all&gt; |\n"
+                        "| clock source | good | tsc |  |"));
+  const auto page = read(scratch / "page.html");
+  EXPECT_THAT(page, HasSubstr("<tr class=\"loss\"><td class=\"word\">swap</td>"));
+  EXPECT_THAT(page, HasSubstr("swapoff &lt;all&gt;"));
 }
 
 TEST_F(pages, a_loss_is_shown_and_its_reason_said_not_to_be_known) {
@@ -219,7 +265,13 @@ TEST_F(reports, what_is_no_measurement_is_refused) {
   auto no_params = one_ratio(1, 0.1);
   no_params["rows"][0]["params"].erase("threads");
   write(scratch / "broken.json", "{\"version\": 1,");
+  auto ragged = one_ratio(1, 0.1);
+  ragged["line_latency"] = {{"cpus", {0, 1}}, {"one_way_ns", {{0, 20}, {20}}}};
+  auto unheard_of = one_ratio(1, 0.1);
+  unheard_of["doctor"] = {{{"topic", "swap"}, {"verdict", "ill"}, {"found", ""}}};
   const std::vector<std::pair<std::string, std::string>> all{
+      {file("ragged.json", ragged), "line_latency.one_way_ns[1]"},
+      {file("unheard-of.json", unheard_of), "doctor[0].verdict"},
       {file("newer.json", newer), "version 2"},
       {file("lacking.json", lacking), "ratios"},
       {file("wrong.json", wrong_type), "rows[1].median"},
@@ -608,3 +660,13 @@ TEST_F(browsed, a_plot_that_fails_is_noticed) {
 }
 
 }  // namespace
+TEST_F(browsed, a_map_of_many_cores_does_not_push_the_page_to_the_side) {
+  ASSERT_EQ(page_of(file("cores.json", host_of_cores(64))).status, 0);
+  write(scratch / "frame.html", frame);
+  const auto shown = open("frame.html", {"--allow-file-access-from-files"});
+  const auto html = tags(shown.out, "html");
+  ASSERT_FALSE(html.empty());
+  EXPECT_LE(std::stoi("0" + attribute(html[0], "data-width")), 360);
+  EXPECT_EQ(attribute(html[0], "data-sideways"), "0");
+}
+
