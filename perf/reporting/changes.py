@@ -6,7 +6,7 @@ from collections import defaultdict
 from statistics import NormalDist, mean, median, variance
 
 from . import figures, names
-from .results import LEAST_ROUNDS, Refused, is_ours
+from .results import LEAST_ROUNDS, Refused, is_null, is_ours
 
 MARGIN = 0.05
 # How often a comparison in which nothing changed may call anything changed.
@@ -52,18 +52,13 @@ class Change:
 
     @property
     def is_null(self):
-        return _is_null(self.new)
+        return is_null(self.new)
 
     def shown(self):
         if self.counts == (1, 1):
             return figures.interval(self.old), figures.interval(self.new)
         return tuple(f"{figures.times(value)} of {count} run" + ("" if count == 1 else "s")
                      for value, count in zip((self.then, self.now), self.counts))
-
-
-def _is_null(ratio):
-    """Ours beside itself: what it shows is what measuring gets wrong."""
-    return {ratio.ours, ratio.peer} == {"sequencer", "sequencer:again"}
 
 
 def _can_count(ratio):
@@ -144,7 +139,7 @@ def _typical_spread(changes):
 def _of_nulls(runs):
     """Of one run: ours beside itself is 1, and what it is beyond its interval is noise."""
     found = [math.log(each.median) ** 2 - _error([each]) ** 2
-             for run in runs for each in run.ratios if _is_null(each) and _can_count(each)]
+             for run in runs for each in run.ratios if is_null(each) and _can_count(each)]
     return math.sqrt(mean(max(0, x) for x in found)) if found else None
 
 

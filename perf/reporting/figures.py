@@ -40,8 +40,12 @@ def _capacity(case, value):
 
 def params(of, leave_out=()):
     """The parameters that say something, in words."""
+    return params_in_words(of.case, of.params, leave_out)
+
+
+def params_in_words(case, of, leave_out=()):
     said = []
-    for name, value in of.params:
+    for name, value in of:
         if name in leave_out:
             continue
         if name == "payload":
@@ -55,7 +59,7 @@ def params(of, leave_out=()):
         elif name not in ("batch", "capacity"):
             said.append(f"{name} {value}")
         elif name == "capacity" and value:
-            said.append(_capacity(of.case, value))
+            said.append(_capacity(case, value))
     return ", ".join(said)
 
 

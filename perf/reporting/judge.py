@@ -4,7 +4,7 @@
 from fnmatch import fnmatchcase
 
 from . import figures
-from .results import Refused, is_ours, read_json
+from .results import Refused, is_null, is_ours, read_json
 
 def table(head, lines):
     widths = [max(len(line[i]) for line in [head, *lines]) for i in range(len(head))]
@@ -14,6 +14,53 @@ def table(head, lines):
 
 def machine(host):
     return f"{host.get('cpu', 'an unknown processor')}, {host.get('cpus', '?')} CPUs"
+
+
+# ---- the same build beside itself
+
+LEAST_CONTAINING = 17 / 20
+
+
+class NullCases:
+    """Of runs with sequencer:again: in how many a ratio that is 1 has 1 within its interval."""
+
+    def __init__(self, runs):
+        self.counts = {}  # (case, params) -> [that contain 1, runs]
+        for each in (x for run in runs for x in run.ratios):
+            if is_null(each) and not each.few:
+                count = self.counts.setdefault((each.case, each.params), [0, 0])
+                count[0] += each.low <= 1 <= each.high
+                count[1] += 1
+        self.runs = len(runs)
+
+    def enough(self, count):
+        """Whether it is judged: placements that were rare have few runs."""
+        return 2 * count[1] >= self.runs
+
+    def short(self, count):
+        return self.enough(count) and count[0] < LEAST_CONTAINING * count[1]
+
+    @property
+    def judged(self):
+        return [count for count in self.counts.values() if self.enough(count)]
+
+    @property
+    def met(self):
+        return bool(self.judged) and not any(self.short(count) for count in self.judged)
+
+
+def describe_nulls(found):
+    def verdict(count):
+        if not found.enough(count):
+            return "too few runs"
+        return "SHORT" if found.short(count) else "pass"
+    lines = [(case, figures.params_in_words(case, params), f"{count[0]} of {count[1]}",
+              verdict(count)) for (case, params), count in found.counts.items()]
+    said = table(("case", "params", "contain 1", ""), lines)
+    wanted = f"{LEAST_CONTAINING:.0%}"
+    said.append(f"{found.runs} runs of one build beside itself: in at least {wanted} of them the "
+                "interval should contain 1.")
+    return said
 
 
 class Target:

@@ -129,6 +129,11 @@ def is_ours(contender):
     return contender == "sequencer" or contender.startswith("sequencer:")
 
 
+def is_null(ratio):
+    """Ours beside itself: what it shows is what measuring gets wrong."""
+    return {ratio.ours, ratio.peer} == {"sequencer", "sequencer:again"}
+
+
 def current_name(case):
     for old, new in RENAMED:
         if re.fullmatch(old, case):
@@ -209,11 +214,6 @@ def _ratio(read):
                  read.number("high"), read.count("wins"), read.count("rounds", 0))
 
 
-def _with_rounds(found, results):
-    """Older files do not say of how many rounds a ratio is: of no more than either side has."""
-    if found.rounds:
-        return found
-    sides = [results.row(found.case, found.params, each) for each in (found.ours, found.peer)]
 def _lines(read):
     cpus = tuple(_Reader(read.path, "", {at: item}).count(at) for at, item in read.each("cpus"))
     rows = []
@@ -236,6 +236,11 @@ def _finding(read):
     return Finding(read.text("topic"), verdict, read.text("found"), advice)
 
 
+def _with_rounds(found, results):
+    """Older files do not say of how many rounds a ratio is: of no more than either side has."""
+    if found.rounds:
+        return found
+    sides = [results.row(found.case, found.params, each) for each in (found.ours, found.peer)]
     rounds = min((each.rounds for each in sides if each), default=0)
     return Ratio(found.case, found.params, found.ours, found.peer, found.median, found.low,
                  found.high, found.wins, max(rounds, found.wins))
@@ -272,14 +277,14 @@ def load(path):
                               read.truth("met")))
     for where, item in top.each("remarks", needed=False):
         found.remarks.append(_Reader(path, "", {where: item}).text(where))
+    if given.get("line_latency") is not None:
+        found.lines = _lines(_Reader(path, "line_latency", given["line_latency"]))
+    found.findings = [_finding(_Reader(path, *each)) for each in top.each("doctor", needed=False)]
     return found
 
 
 def load_all(paths):
     """Several runs of one machine, each with cases of its own, as one."""
-    if given.get("line_latency") is not None:
-        found.lines = _lines(_Reader(path, "line_latency", given["line_latency"]))
-    found.findings = [_finding(_Reader(path, *each)) for each in top.each("doctor", needed=False)]
     runs = [load(path) for path in paths]
     home = {}
     for run in runs:

@@ -561,6 +561,29 @@ TEST_F(reports, the_targets_of_the_project_can_be_read) {
   EXPECT_THAT(ran.out, HasSubstr("strict next()"));
 }
 
+// ---- the same build beside itself
+
+TEST_F(reports, ours_beside_itself_is_1_often_enough_or_not) {
+  const auto runs = [&](int containing, int all, const std::string& as) {
+    words line{"nulls"};
+    for (int i = 0; i < all; ++i) {
+      auto null = ratio("counter_strict", "sequencer", i < containing ? 1.01 : 1.1, 0.02);
+      null["ours"] = "sequencer:again";
+      line.push_back(file(as + std::to_string(i) + ".json", measurements({}, {null})));
+    }
+    return report(line);
+  };
+  const auto fine = runs(17, 20, "fine");
+  EXPECT_EQ(fine.status, 0) << fine.err;
+  EXPECT_THAT(fine.out, HasSubstr("17 of 20  pass"));
+  const auto wrong = runs(16, 20, "wrong");
+  EXPECT_EQ(wrong.status, 1);
+  EXPECT_THAT(wrong.out, HasSubstr("16 of 20  SHORT"));
+  const auto nothing = report({"nulls", file("none.json", one_ratio(2, 0.05))});
+  EXPECT_EQ(nothing.status, 2);
+  EXPECT_THAT(nothing.err, HasSubstr("--self-check"));
+}
+
 // ---- in a browser
 
 // Frames a page at the width of a phone, and hands up what it says about itself.
@@ -647,6 +670,16 @@ TEST_F(browsed, at_the_width_of_a_phone_too) {
   EXPECT_LE(std::stoi("0" + attribute(html[0], "data-width")), 360);
 }
 
+TEST_F(browsed, a_map_of_many_cores_does_not_push_the_page_to_the_side) {
+  ASSERT_EQ(page_of(file("cores.json", host_of_cores(64))).status, 0);
+  write(scratch / "frame.html", frame);
+  const auto shown = open("frame.html", {"--allow-file-access-from-files"});
+  const auto html = tags(shown.out, "html");
+  ASSERT_FALSE(html.empty());
+  EXPECT_LE(std::stoi("0" + attribute(html[0], "data-width")), 360);
+  EXPECT_EQ(attribute(html[0], "data-sideways"), "0");
+}
+
 TEST_F(browsed, a_plot_that_fails_is_noticed) {
   ASSERT_EQ(page_of(data + "/small.json").status, 0);
   auto page = read(scratch / "page.html");
@@ -660,13 +693,3 @@ TEST_F(browsed, a_plot_that_fails_is_noticed) {
 }
 
 }  // namespace
-TEST_F(browsed, a_map_of_many_cores_does_not_push_the_page_to_the_side) {
-  ASSERT_EQ(page_of(file("cores.json", host_of_cores(64))).status, 0);
-  write(scratch / "frame.html", frame);
-  const auto shown = open("frame.html", {"--allow-file-access-from-files"});
-  const auto html = tags(shown.out, "html");
-  ASSERT_FALSE(html.empty());
-  EXPECT_LE(std::stoi("0" + attribute(html[0], "data-width")), 360);
-  EXPECT_EQ(attribute(html[0], "data-sideways"), "0");
-}
-
