@@ -169,7 +169,8 @@ void run_work_sharing(surroundings& in) {
   using ring = sequencer::ring<number, sequencer::producers::one>;
   for (const unsigned workers : {2u, 3u, 7u, 15u}) {
     if (workers > 2 && !(in.full && (workers == 3 || workers < in.workers.size()))) continue;
-    shape_contest at(in, fmt::format("work_sharing_1p{}w", workers), workers + 1);
+    const auto shape = fmt::format("1p{}w", workers);
+    shape_contest at(in, "work_sharing_" + shape, workers + 1);
     at.of.counting = 1;
     at.add_ours([&]<class How>() -> std::unique_ptr<contender> {
       return std::make_unique<crew_sharing<ring, How>>(workers);
@@ -182,6 +183,7 @@ void run_work_sharing(surroundings& in) {
       const bool wanted = (each.usual || in.full) && in.how.wants(each.name);
       if (wanted) at.of.entries.push_back({each.name, each.sharing(1, workers)});
     }
+    at.add_java(in, shape);
     at.play(in);
   }
 }

@@ -26,8 +26,13 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 
-public final class Lmax {
-  private static final int SLOTS = 65_536;
+// Does a slice of so many items, and says what came of it.
+interface Measured {
+  String run(long items) throws Exception;
+}
+
+public final class Lmax implements Measured {
+  static final int SLOTS = 65_536;
   private static final int SHIFT = 40;
   private static final long COUNT = (1L << SHIFT) - 1;
   private static final long WARM_NS = 700_000_000L;
@@ -112,13 +117,16 @@ public final class Lmax {
   private final RingBuffer<Event> ring;
   private final List<Handler> handlers = new ArrayList<>();
   private final List<BatchEventProcessor<Event>> processors = new ArrayList<>();
-  private final ExecutorService threads =
-      Executors.newCachedThreadPool(
-          work -> {
-            final Thread made = new Thread(work);
-            made.setDaemon(true);
-            return made;
-          });
+  private final ExecutorService threads = daemons();
+
+  static ExecutorService daemons() {
+    return Executors.newCachedThreadPool(
+        work -> {
+          final Thread made = new Thread(work);
+          made.setDaemon(true);
+          return made;
+        });
+  }
 
   private Lmax(String shape, String waiting, boolean wrong) {
     this.shape = shape;
@@ -136,7 +144,7 @@ public final class Lmax {
     ring.addGatingSequences(lastOf(gates));
   }
 
-  private static WaitStrategy wait(String name) {
+  static WaitStrategy wait(String name) {
     switch (name) {
       case "spin":
         return new BusySpinWaitStrategy();
@@ -202,7 +210,8 @@ public final class Lmax {
     ring.publish(first, last);
   }
 
-  private String run(long items) throws Exception {
+  @Override
+  public String run(long items) throws Exception {
     final CountDownLatch started = new CountDownLatch(handlers.size());
     final CountDownLatch done = new CountDownLatch(handlers.size());
     for (Handler each : handlers) each.begin(items * producers, started, done);
@@ -240,21 +249,26 @@ public final class Lmax {
     return (ended - began) + " " + items * producers + " " + verdict;
   }
 
-  private void warmUp() throws Exception {
+  private static void warmUp(Measured of) throws Exception {
     final long began = System.nanoTime();
     do {
-      run(WARM_ITEMS);
+      of.run(WARM_ITEMS);
     } while (System.nanoTime() - began < WARM_NS);
   }
 
   public static void main(String[] arguments) throws Exception {
-    final Lmax measured = new Lmax(arguments[0], arguments[1], arguments.length > 2);
-    measured.warmUp();
+    final String shape = arguments[0];
+    final boolean wrong = arguments.length > 2;
+    final Measured measured =
+        shape.endsWith("w")
+            ? new LmaxPool(shape, arguments[1], wrong)
+            : new Lmax(shape, arguments[1], wrong);
+    warmUp(measured);
     System.out.println("warm");
     final BufferedReader asked = new BufferedReader(new InputStreamReader(System.in));
     for (String line = asked.readLine(); line != null; line = asked.readLine()) {
       final String[] words = line.split(" ");
-      if (words.length == 3 && words[0].equals("run") && words[1].equals(measured.shape)) {
+      if (words.length == 3 && words[0].equals("run") && words[1].equals(shape)) {
         System.out.println(measured.run(Long.parseLong(words[2])));
       } else {
         System.out.println("not understood: " + line);
