@@ -135,6 +135,11 @@ std::uint64_t rounds_in(const surroundings& in) {
   return in.full ? in.how.rounds : in.how.rounds / 2 + 1;
 }
 
+// Ways that sync for every number.
+bool syncs_each(const std::string& name) {
+  return name == "redis_always" || name == "postgresql_update" || name == "chronicle_synced";
+}
+
 void run_numbers(surroundings& in, std::vector<running_system>& all) {
   own_files files(in);
   auto ways = files.ways();
@@ -154,7 +159,7 @@ void run_numbers(surroundings& in, std::vector<running_system>& all) {
     if (each.name.starts_with("sequencer") || each.name.starts_with("planted")) continue;
     of.ratios.emplace_back("sequencer", each.name);
     of.ratios.emplace_back("sequencer:blocks", each.name);
-    if (each.name == "redis_always" || each.name == "postgresql_update") {
+    if (syncs_each(each.name)) {
       of.ratios.emplace_back("sequencer:each", each.name);
     }
   }
@@ -214,7 +219,7 @@ void run_restarts(surroundings& in, std::vector<running_system>& all) {
   own_restart own(in);
   std::vector<timed_entry> entries{{"sequencer", [&](auto) { return own.once(); }}};
   for (auto& each : all) {
-    if (!each.at_work->survives() || each.name == "redis_always") continue;
+    if (!each.at_work->survives() || syncs_each(each.name)) continue;  // to age one takes hours
     age(*each.at_work, in.quick ? 100'000 : 1'000'000);
     entries.push_back({each.name, [&](auto) { return restart_of(*each.at_work); }});
     of.ratios.emplace_back("sequencer", each.name);

@@ -344,9 +344,13 @@ TEST(perf, servers_give_right_numbers_and_a_wrong_source_beside_them_is_void) {
     EXPECT_TRUE(found["durable_systems"].contains(each)) << each;
   }
   EXPECT_TRUE(found["durable_restart"].contains("sequencer"));
+  EXPECT_EQ(found["durable_restart"].contains("chronicle"),
+            found["durable_systems"].contains("chronicle"));
   // What is not there is said to be not there.
   for (const auto& [system, row] : {std::pair{"postgresql", "postgresql_loop"},
-                                    {"redis", "redis_always"}}) {
+                                    {"redis", "redis_always"},
+                                    {"chronicle", "chronicle"},
+                                    {"chronicle", "chronicle_synced"}}) {
     const bool absent = ran.out.find(std::string("not measured: ") + system) != ran.out.npos;
     EXPECT_NE(found["durable_systems"].contains(row), absent) << system;
   }
