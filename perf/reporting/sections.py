@@ -482,6 +482,8 @@ class Report:
         said += [f"{row.case}, {row.contender} ({figures.params(row)}): void"
                  + (f": {row.why}" if row.why else "") + "."
                  for row in self.rows if not row.valid]
+        if not said:
+            return Section("absent", title, ["Everything that there is was measured."], [])
         return Section("absent", title, [], [Block("", "", "", None, Table(
             ["what"], [[each] for each in said], 1), True)])
 
