@@ -575,10 +575,10 @@ TEST_F(reports, ours_beside_itself_is_1_often_enough_or_not) {
   };
   const auto fine = runs(17, 20, "fine");
   EXPECT_EQ(fine.status, 0) << fine.err;
-  EXPECT_THAT(fine.out, HasSubstr("17 of 20  pass"));
+  EXPECT_THAT(fine.out, HasSubstr("17 of 20   pass"));
   const auto wrong = runs(16, 20, "wrong");
   EXPECT_EQ(wrong.status, 1);
-  EXPECT_THAT(wrong.out, HasSubstr("16 of 20  SHORT"));
+  EXPECT_THAT(wrong.out, HasSubstr("16 of 20   SHORT"));
   const auto nothing = report({"nulls", file("none.json", one_ratio(2, 0.05))});
   EXPECT_EQ(nothing.status, 2);
   EXPECT_THAT(nothing.err, HasSubstr("--self-check"));
