@@ -209,6 +209,7 @@ findings lengths(const tree& all) {
         const bool script = file.path.ends_with(".cmake") ||
                             file.path.ends_with("CMakeLists.txt") || file.path.ends_with("/run") ||
                             file.path.ends_with(".json");
+        if (file.path.starts_with("perf/results/")) return false;
         return file.is_cpp() || script;
       },
       [](const line& at) -> std::optional<std::string> {

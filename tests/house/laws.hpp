@@ -34,7 +34,7 @@ findings guests_in_their_rooms(const tree& all);
 // seam speaks of std::atomic or std::memory_order, and there are no fences.
 findings memory_order_ledger(const tree& all);
 
-// Headers of at most 400 lines, lines of at most 100 columns.
+// Headers of at most 400 lines, lines of at most 100 columns, but for what a program measured.
 findings lengths(const tree& all);
 
 // Functions of more than 70 lines. An aim, not a limit: they may be rare, see the test.

@@ -194,6 +194,11 @@ TEST(lengths, catches_a_long_line) {
   EXPECT_THAT(lengths(library(std::string(101, 'x') + "\n")), says("101 columns"));
   EXPECT_THAT(lengths(library(std::string(100, 'x') + "\n")), IsEmpty());
 }
+TEST(lengths, leaves_what_was_measured_as_it_is) {
+  const std::string text = std::string(101, 'x') + "\n";
+  EXPECT_THAT(lengths(one("perf/results/here/full.json", text)), IsEmpty());
+  EXPECT_THAT(lengths(one("perf/targets.json", text)), says("101 columns"));
+}
 TEST(lengths, catches_a_long_header) {
   std::string text;
   for (int i = 0; i < 401; ++i) text += "\n";
