@@ -248,8 +248,6 @@ void run_durable_systems(surroundings& in) {
   judge(in, numbers, "sequencer:each", "redis_always", 1.3);
   judge(in, numbers, "sequencer:each", "postgresql_update", 1.3);
   run_restarts(in, all);
-  judge(in, "durable_restart", "sequencer", "redis_everysec", 100);
-  judge(in, "durable_restart", "sequencer", "postgresql", 1000);
 }
 
 }  // namespace perf
