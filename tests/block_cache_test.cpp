@@ -15,6 +15,8 @@
 
 #include <tests/emulated.hpp>
 
+#include "scripted_source.hpp"
+
 namespace {
 
 using sequencer::block;
@@ -27,26 +29,11 @@ using sequencer::loss;
 using sequencer::memory_source;
 using sequencer::range;
 using sequencer::result;
+using sequencer::scripted_source;
 using sequencer::sequence;
 using sequencer::without_wipe_on_fork;
 
 using memory_cache = block_cache<memory_source>;
-
-// A source that answers from a script and writes down what it was asked.
-struct scripted_source {
-  static constexpr bool slow = false;
-  std::deque<result<block>>* answers;
-  std::vector<block_request>* asked;
-
-  result<block> acquire(const block_request& r) noexcept {
-    asked->push_back(r);
-    if (answers->empty()) return errc::exhausted;
-    const auto next = answers->front();
-    answers->pop_front();
-    return next;
-  }
-  bool release(std::uint32_t, range) noexcept { return false; }
-};
 
 // A memory source that claims to be slow and counts its calls, which may come from every handle.
 struct slow_source : memory_source {

@@ -18,6 +18,8 @@
 #include <tests/emulated.hpp>
 #include <tests/on_cpu.hpp>
 
+#include "scripted_source.hpp"
+
 namespace {
 
 namespace wait = sequencer::wait;
@@ -32,6 +34,7 @@ using sequencer::loss;
 using sequencer::memory_source;
 using sequencer::range;
 using sequencer::result;
+using sequencer::scripted_source;
 using sequencer::run_on;
 using sequencer::sequence;
 using sequencer::usable_cpus;
@@ -41,22 +44,6 @@ using memory_cache = cpu_cache<memory_source>;
 
 constexpr const char* without_sections = "skipped: no restartable sequences in this process";
 constexpr const char* without_cpus = "skipped: this process may use one CPU only";
-
-// A source that answers from a script and writes down what it was asked.
-struct scripted_source {
-  static constexpr bool slow = false;
-  std::deque<result<block>>* answers;
-  std::vector<block_request>* asked;
-
-  result<block> acquire(const block_request& r) noexcept {
-    asked->push_back(r);
-    if (answers->empty()) return errc::exhausted;
-    const auto next = answers->front();
-    answers->pop_front();
-    return next;
-  }
-  bool release(std::uint32_t, range) noexcept { return false; }
-};
 
 // A source in which the test can hold a caller up.
 struct gated_source : memory_source {

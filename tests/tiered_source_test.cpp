@@ -20,6 +20,8 @@
 
 #include <tests/emulated.hpp>
 
+#include "scripted_source.hpp"
+
 namespace {
 
 using sequencer::block;
@@ -32,6 +34,7 @@ using sequencer::loss;
 using sequencer::memory_source;
 using sequencer::range;
 using sequencer::result;
+using sequencer::scripted_source;
 using sequencer::sequence;
 using sequencer::tiered_source;
 using sequencer::tiers;
@@ -282,22 +285,6 @@ TEST_F(TieredSource, PoolsGiveBackWhatTheyHaveWhenTheyEnd) {
 }
 
 // ---- blocks, owners, ends
-
-// Answers from a script and writes down what it was asked.
-struct scripted_source {
-  static constexpr bool slow = false;
-  std::deque<result<block>>* answers;
-  std::vector<block_request>* asked;
-
-  result<block> acquire(const block_request& r) noexcept {
-    asked->push_back(r);
-    if (answers->empty()) return errc::exhausted;
-    const auto next = answers->front();
-    answers->pop_front();
-    return next;
-  }
-  bool release(std::uint32_t, range) noexcept { return false; }
-};
 
 using scripted_tiers = tiered_source<scripted_source, pretended_cpu>;
 

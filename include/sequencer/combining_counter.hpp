@@ -7,6 +7,7 @@
 #include <vector>
 
 #include <sequencer/cache_line.hpp>
+#include <sequencer/counter.hpp>
 #include <sequencer/detail/atomic.hpp>
 #include <sequencer/detail/lanes.hpp>
 #include <sequencer/result.hpp>
@@ -43,8 +44,7 @@ struct combining_options {
 // After fork, parent and child own separate counters; the child's does not combine.
 class combining_counter {
  public:
-  // As counter::max_request.
-  static constexpr std::uint64_t max_request = std::uint64_t{1} << 32;
+  static constexpr std::uint64_t max_request = counter::max_request;
 
   // Threads: one. Progress: allocates; with `measured` it watches the clock for 200 us.
   // Fails: stops the process when start is above top. Without memory for lanes it never combines.
