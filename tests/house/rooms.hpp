@@ -41,6 +41,7 @@ inline constexpr room rooms[] = {
     {"include/sequencer/cursor.hpp", 1, 0},
     {"include/sequencer/wait.hpp", 1, 0},
     {"include/sequencer/block.hpp", 1, 0},
+    {"include/sequencer/mark_store.hpp", 1, 0},
     {"include/sequencer/hole.hpp", 1, 0},
     {"include/sequencer/slots.hpp", 1, 0},
     {"include/sequencer/detail/ticket_line.hpp", 1, 0},
