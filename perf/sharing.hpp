@@ -142,15 +142,16 @@ class queue_sharing : public contender {
 template <class Ring, class How>
 class crew_sharing : public contender {
  public:
-  explicit crew_sharing(unsigned workers, bool twice = false) : twice_(twice), logs_(workers) {}
+  // `at_once`: events that a worker takes at once.
+  explicit crew_sharing(unsigned workers, std::uint64_t at_once = 1, bool twice = false)
+      : at_once_(at_once), twice_(twice), logs_(workers) {}
 
   void prepare(unsigned) override {
     first_ = sent_;
     flow_.reset();
     sequencer::graph made(ring_);
-    made.template add_workers<How>("crew", logs_.size(), [this](std::size_t i) {
-      return handler(logs_[i]);
-    });
+    const auto make = [this](std::size_t i) { return handler(logs_[i]); };
+    made.template add_workers<How>("crew", logs_.size(), make, {}, {.max_batch = at_once_});
     flow_.emplace(sequencer::or_throw(std::move(made).start()));
   }
   void work(unsigned thread, std::uint64_t items, share& to) override {
@@ -193,6 +194,7 @@ class crew_sharing : public contender {
     return all;
   }
 
+  const std::uint64_t at_once_;
   const bool twice_;
   Ring ring_{65'536};
   std::vector<worker_log> logs_;

@@ -175,15 +175,25 @@ void run_work_sharing(surroundings& in) {
     at.add_ours([&]<class How>() -> std::unique_ptr<contender> {
       return std::make_unique<crew_sharing<ring, How>>(workers);
     });
+    // Where a handler takes no time, taking costs more than handling.
+    constexpr std::uint64_t at_once = 16;
+    at.of.entries.push_back({"sequencer:by_16", nullptr});
+    auto& by_16 = at.of.entries.back().runs;
+    if (at.crowded()) {
+      by_16 = std::make_unique<crew_sharing<ring, wait::yield>>(workers, at_once);
+    } else {
+      by_16 = std::make_unique<crew_sharing<ring, wait::spin>>(workers, at_once);
+    }
     if (in.plant_wrong) {
       at.of.entries.push_back(
-          {"planted_wrong", std::make_unique<crew_sharing<ring, wait::yield>>(workers, true)});
+          {"planted_wrong", std::make_unique<crew_sharing<ring, wait::yield>>(workers, 1, true)});
     }
     for (const auto& each : peers::all_sharing_offers()) {
       const bool wanted = (each.usual || in.full) && in.how.wants(each.name);
       if (wanted) at.of.entries.push_back({each.name, each.sharing(1, workers)});
     }
     at.add_java(in, shape);
+    compare(at.of, "sequencer:by_16");
     at.play(in);
   }
 }

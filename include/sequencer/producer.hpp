@@ -45,8 +45,10 @@ class producer {
   // With producers::many and traced it has claimed by then, and of all ends only halt() ends that.
   // Returns the event's position.
   // Fails: closed; exhausted, at the end of all positions, which closes the ring.
+  // Inline whatever the compiler thinks of its size: a call saves and restores six registers, and
+  // with -O2 that was four fifths of what an event took.
   template <class Fill>
-  result<sequence> publish(Fill&& fill) {
+  [[gnu::always_inline]] result<sequence> publish(Fill&& fill) {
     const auto got = take(1, wait::never);
     if (!got) [[unlikely]] return got.code();
     claim_type mine(*of_, at_, *got);
