@@ -133,6 +133,16 @@ TEST(BlockCache, SlotsAreReusedByManyShortHandles) {
   EXPECT_EQ(cache.held_bound(), 0u);
 }
 
+TEST(BlockCache, AHandleThatCannotLieWhereItIsToAnswersUnavailable) {
+  memory_cache cache({.block = 4});
+  auto nowhere = cache.local(sequencer::any_domain, 1000);  // there is no such node
+  EXPECT_EQ(nowhere.next().code(), errc::unavailable);
+  EXPECT_EQ(cache.held_bound(), 0u);
+  auto here = cache.local();
+  EXPECT_EQ(*here.next(), 0u);
+  EXPECT_NE(here.place(), nowhere.place());
+}
+
 TEST(BlockCache, DiscardsABlockBelowItsLastNumber) {
   std::deque<result<block>> answers{block{{100, 102}}, block{{50, 60}}, block{{200, 202}}};
   std::vector<block_request> asked;

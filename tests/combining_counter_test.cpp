@@ -175,6 +175,18 @@ TEST(CombiningCounter, HasALaneForEveryCpuWhateverTheTable) {
   }
 }
 
+TEST(CombiningCounter, NeverCombinesWithoutMemoryWhereItsLanesAreToLie) {
+  combining_counter nowhere({.when = combining::always,
+                             .lane_of_cpu = {0, 1},
+                             .node_of_lane = {sequencer::unbound, 1000}});
+  EXPECT_FALSE(nowhere.is_combining());
+  EXPECT_EQ(nowhere.place_of_lane(9), nullptr);
+  for (sequence s = 0; s != 10'000; ++s) EXPECT_EQ(*nowhere.next(), s);
+  EXPECT_FALSE(nowhere.is_combining());
+  combining_counter somewhere({.when = combining::always, .lane_of_cpu = {0, 1}});
+  EXPECT_NE(somewhere.place_of_lane(1), nullptr);
+}
+
 TEST(CombiningCounterDeathTest, RefusesAStartAboveTop) {
   EXPECT_DEATH(combining_counter({.start = top + 1}), "2\\^63 - 1 or below");
 }

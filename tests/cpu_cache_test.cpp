@@ -119,6 +119,16 @@ TEST_P(CpuCache, HandsOutABlockThenTheNext) {
   EXPECT_EQ(cache.source().peek(), 12u);
 }
 
+TEST_P(CpuCache, WithoutMemoryWhereAPageIsToLieItAnswersUnavailable) {
+  auto how = options(3);
+  how.node_of_cpu = {1000};  // there is no such node
+  memory_cache nowhere(how);
+  EXPECT_EQ(nowhere.next().code(), errc::unavailable);
+  EXPECT_EQ(nowhere.held_bound(), 0u);
+  EXPECT_TRUE(nowhere.holes().empty());
+  nowhere.stop();
+}
+
 TEST_P(CpuCache, InstancesShareNothing) {
   memory_cache one(options(4));
   memory_cache two(options(4));

@@ -45,4 +45,16 @@ TEST(PrivateArena, AChildFindsItZeroedAndTheParentDoesNot) {
   EXPECT_EQ(*word, 42);
 }
 
+TEST(PrivateArena, IsEmptyWhereItWouldHaveToLieOnANodeThatThereIsNot) {
+  EXPECT_FALSE(private_arena::make(1, 1000));
+  EXPECT_FALSE(private_arena::make(1, 1u << 20));
+}
+
+TEST(PrivateArena, PartsAreBoundUntilOneIsRefused) {
+  auto arena = private_arena::make(2 * 4096);
+  EXPECT_TRUE(arena.bind_each(4096, {sequencer::unbound}));
+  EXPECT_FALSE(arena.bind_each(4096, {sequencer::unbound, 1000}));
+  EXPECT_TRUE(arena.bind_each(arena.size(), {sequencer::unbound, 1000}));  // no such part
+}
+
 }  // namespace

@@ -27,6 +27,7 @@ namespace {
 using sequencer::block;
 using sequencer::block_cache;
 using sequencer::block_request;
+using sequencer::unbound;
 using sequencer::emulated;
 using sequencer::errc;
 using sequencer::hole;
@@ -424,6 +425,22 @@ TEST_F(TieredSource, AChildOfForkIsRefusedAndTheParentGoesOn) {
   EXPECT_EQ(*mine.next(), 1u);
 }
 
+TEST_F(TieredSource, WithoutMemoryWhereItsPoolsAreToLieItAnswersUnavailable) {
+  auto how = small();
+  how.memory_of_domain = {unbound, unbound, unbound, 1000};  // there is no such node
+  memory_tiers source(how);
+  EXPECT_EQ(source.acquire(want(4)).code(), errc::unavailable);
+  EXPECT_FALSE(source.release(0, {0, 4}));
+  EXPECT_EQ(source.held_bound(), 0u);
+  EXPECT_EQ(source.place_of(0), nullptr);
+}
+
+TEST_F(TieredSource, PoolsLieSomewhere) {
+  memory_tiers source(small());
+  for (std::size_t i = 0; i != 6; ++i) EXPECT_NE(source.place_of(i), nullptr);
+  EXPECT_EQ(source.place_of(6), nullptr);
+}
+
 TEST_F(TieredSource, StopRefusesEveryHandle) {
   cache_of_tiers cache({.block = 4}, small());
   auto mine = cache.local();
@@ -442,6 +459,14 @@ TEST(Tiers, SayWhatIsWrongWithThem) {
   of.node_of_domain[3] = 4;
   EXPECT_NE(of.fault().find("node 4, and there are only 4 domains"), std::string::npos)
       << of.fault();
+  of = small();
+  of.memory_of_domain = {0};
+  EXPECT_NE(of.fault().find("memory of 1 domains is named, and there are 4"), std::string::npos)
+      << of.fault();
+  of.memory_of_domain = {7, unbound, 5, 6};
+  EXPECT_EQ(of.fault(), "");
+  EXPECT_EQ(of.memory_of_node(0), 7u);
+  EXPECT_EQ(of.memory_of_node(1), 5u);
   EXPECT_NE(small(0).fault(), "");
   EXPECT_NE(small(65, 64).fault(), "");
   EXPECT_EQ(small(65, 0).fault(), "");

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <utility>
 #include <vector>
 
@@ -13,8 +12,9 @@
 #include <sequencer/cache_line.hpp>
 #include <sequencer/cpu.hpp>
 #include <sequencer/detail/hole_ledger.hpp>
-#include <sequencer/detail/private_arena.hpp>
+#include <sequencer/detail/homed.hpp>
 #include <sequencer/detail/spare_block.hpp>
+#include <sequencer/unbound.hpp>
 #include <sequencer/wait.hpp>
 
 namespace sequencer {
@@ -50,9 +50,12 @@ class block_cache {
       : state_(std::make_shared<state>(options, std::forward<Args>(source)...)) {}
 
   // A handle for one thread, which may outlive the cache; a source with tiers serves it from
-  // `domain`, or from where its thread runs. Threads: any. Progress: blocking (a mutex), allocates.
+  // `domain`, or from where its thread runs. What its thread writes lies on `node`, by the system's
+  // number and never elsewhere. Threads: any. Progress: blocking (a mutex), allocates.
   // Fails: never; one that could not be made answers `unavailable`, in a forked child `closed`.
-  handle local(std::uint32_t domain = any_domain) { return handle(state_, domain); }
+  handle local(std::uint32_t domain = any_domain, std::uint32_t node = unbound) {
+    return handle(state_, domain, node);
+  }
 
   // Tails that did not go back to the source, and what the source lost; in a forked child none.
   // Threads: any. Progress: blocking (a mutex), allocates.
@@ -103,6 +106,7 @@ struct alignas(interference_size) block_cache<Source>::slot {
   std::uint64_t refilled_at = 0;  // ticks
   std::uint32_t holder = 0;
   std::uint32_t domain = any_domain;
+  std::uint32_t node = unbound;
   bool alive = false;
 
   struct nothing {};
@@ -118,18 +122,12 @@ struct block_cache<Source>::state {
   template <class... Args>
   explicit state(block_options asked, Args&&... args)
       : options(checked(asked)), source(detail::make_source<Source>(std::forward<Args>(args)...)) {
-    grow();
-    if (slots.empty()) return;
     // The first slot is nobody's: it tells the owning process from its children.
-    owner = slots.front();
-    owner->alive = true;
-    free.erase(free.begin());
+    owner = slots.make(unbound);
+    if (owner != nullptr) owner->alive = true;
   }
   state(const state&) = delete;
   state& operator=(const state&) = delete;
-  ~state() {
-    for (auto* at : slots) std::destroy_at(at);
-  }
 
   static block_options checked(block_options asked) {
     if (asked.max_block == 0) asked.max_block = asked.block;
@@ -140,35 +138,23 @@ struct block_cache<Source>::state {
     return asked;
   }
 
-  void grow() {
-    auto arena = detail::private_arena::make(slots_per_arena * sizeof(slot));
-    if (!arena) return;
-    auto* first = static_cast<slot*>(arena.data());
-    for (std::size_t i = 0; i < slots_per_arena; ++i) {
-      auto* made = new (first + i) slot;
-      made->holder = static_cast<std::uint32_t>(slots.size());
-      slots.push_back(made);
-      free.push_back(made);
-    }
-    arenas.push_back(std::move(arena));
-  }
-
   // Asked before the mutex is: a thread that held it may not exist in a forked child.
   bool in_owner_process() const noexcept { return owner != nullptr && owner->alive; }
 
-  slot* open_slot(std::uint32_t domain) {
+  slot* open_slot(std::uint32_t domain, std::uint32_t node) {
     if (!in_owner_process()) return &nobody;
     const std::lock_guard held(guard);
-    if (free.empty()) grow();
-    if (free.empty()) return &nobody;
-    auto* opened = free.back();
-    free.pop_back();
+    const auto known = slots.all().size();
+    auto* const opened = slots.take(node);
+    if (opened == nullptr) return &nobody;
+    if (slots.all().size() != known) opened->holder = static_cast<std::uint32_t>(known);
     ++in_use;
     opened->next = opened->last = opened->epoch = opened->refilled_at = 0;
     // relaxed: the slot is this thread's alone.
     opened->stop_at.exchange(0, detail::relaxed);
     opened->want = options.block;
     opened->domain = domain;
+    opened->node = node;
     opened->alive = true;
     if constexpr (mirrored_source<Source>) opened->mirror = source.mirror(opened->holder);
     return opened;
@@ -182,7 +168,7 @@ struct block_cache<Source>::state {
     ended.alive = false;
     ended.next = ended.last = 0;
     --in_use;
-    free.push_back(&ended);
+    slots.give_back(&ended, ended.node);
   }
 
   void stop() noexcept {
@@ -191,7 +177,7 @@ struct block_cache<Source>::state {
     // relaxed: released by the stores below.
     stopped.store(true, detail::relaxed);
     // order: cache-stopped -> cache-armed: the flag
-    for (auto* at : slots) at->stop_at.store(0, detail::release);
+    for (auto* at : slots.all()) at->stop_at.store(0, detail::release);
   }
 
   // Sends the owner to refill() at `mark`, unless the cache was stopped. An exchange that stop()
@@ -232,8 +218,8 @@ struct block_cache<Source>::state {
       slot* at = nullptr;
       {
         const std::lock_guard held(guard);
-        if (i >= slots.size()) return served;
-        at = slots[i];
+        if (i >= slots.all().size()) return served;
+        at = slots.all()[i];
       }
       if (at->prefetch.spare.serve([&](const block_request& r) { return source.acquire(r); })) {
         at->prefetch.arrived.wake();
@@ -242,15 +228,12 @@ struct block_cache<Source>::state {
     }
   }
 
-  static constexpr std::size_t slots_per_arena = 31;
   const block_options options;
   const cpu::tsc_clock clock = cpu::tsc_clock::calibrate(std::chrono::microseconds(200));
   Source source;
   slot nobody;  // of handles without one of their own: always empty, so next() need not look
   mutable detail::mutex guard;
-  std::vector<detail::private_arena> arenas;
-  std::vector<slot*> slots;
-  std::vector<slot*> free;
+  detail::homed<slot> slots;  // by holder
   slot* owner = nullptr;  // fixed by the constructor
   std::uint64_t in_use = 0;
   detail::atomic<bool> stopped{false};
@@ -285,6 +268,9 @@ class block_cache<Source>::handle {
   // As next(), but gives up at `until`: timeout.
   result<sequence> next_for(wait::deadline until) noexcept { return next_until(until); }
 
+  // Where what its thread writes lies, for who asks the kernel for the node.
+  const void* place() const noexcept { return slot_; }
+
   // Numbers left before the next refill.
   std::uint64_t remaining() const noexcept { return slot_->last - slot_->next; }
 
@@ -293,8 +279,8 @@ class block_cache<Source>::handle {
 
  private:
   friend class block_cache;
-  handle(std::shared_ptr<state> owner, std::uint32_t domain)
-      : state_(std::move(owner)), slot_(state_->open_slot(domain)) {}
+  handle(std::shared_ptr<state> owner, std::uint32_t domain, std::uint32_t node)
+      : state_(std::move(owner)), slot_(state_->open_slot(domain, node)) {}
 
   result<sequence> next_until(wait::deadline until) noexcept {
     auto& at = *slot_;

@@ -83,6 +83,8 @@ struct block_sequence_options {
   // Handles refill from pools near them, see tiers.hpp; what those hold is part of max_gap. Not
   // recorded in the file. Tails go back to a pool only, also in an unordered sequence.
   std::optional<sequencer::tiers> tiers = std::nullopt;
+  // For cpu_blocks(): as that of cpu_cache_options. Not recorded in the file.
+  std::vector<std::uint32_t> node_of_cpu{};
 };
 
 struct sequence_status {
@@ -231,9 +233,12 @@ class durable_blocks {
   using handle = cache::handle;
 
   // A handle for one thread; it ends before or after the checkpoint, as it likes. With tiers it
-  // refills from `domain`, or from where its thread runs.
-  // Threads: any. Progress: blocking, allocates.
-  handle local(std::uint32_t domain = any_domain) { return cache_->local(domain); }
+  // refills from `domain`, or from where its thread runs. What its thread writes lies on `node`, by
+  // the system's number, but for its line of the live region, which is a file's.
+  // Threads: any. Progress: blocking, allocates. Fails: as block_cache::local().
+  handle local(std::uint32_t domain = any_domain, std::uint32_t node = unbound) {
+    return cache_->local(domain, node);
+  }
 
   // Most numbers that tiers, and handles at this moment, hold and could leave unissued.
   std::uint64_t held_bound() const { return cache_->held_bound(); }

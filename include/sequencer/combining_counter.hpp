@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -28,6 +29,9 @@ struct combining_options {
   // Which lane the threads of each CPU meet in, from 0: best one a cache domain, of 4 to 16 cores.
   // Empty, or a CPU beyond its end: eight CPUs of neighbouring numbers share one.
   std::vector<std::uint32_t> lane_of_cpu{};
+  // The NUMA node, by the system's number, on which each lane lies. Beyond its end: where the
+  // system puts it.
+  std::vector<std::uint32_t> node_of_lane{};
   // `measured`: the shared word is slow when one access takes longer than this, some times in a
   // row. The default is what some ten cores that pull at one line make of it.
   std::chrono::nanoseconds slow{1'000};
@@ -47,9 +51,10 @@ class combining_counter {
   static constexpr std::uint64_t max_request = counter::max_request;
 
   // Threads: one. Progress: allocates; with `measured` it watches the clock for 200 us.
-  // Fails: stops the process when start is above top. Without memory for lanes it never combines.
+  // Fails: stops the process when start is above top. Without memory for lanes, or none where they
+  // are to lie, it never combines.
   explicit combining_counter(combining_options options = {})
-      : lanes_(std::move(options.lane_of_cpu),
+      : lanes_(std::move(options.lane_of_cpu), options.node_of_lane,
                {options.when == combining::always, options.when == combining::measured,
                 options.slow}),
         next_(options.start) {
@@ -93,6 +98,9 @@ class combining_counter {
   // Whether a call at this moment would wait for company; with `measured` it may change.
   // Threads: any. Progress: wait-free. Order: none; a hint.
   bool is_combining() const noexcept { return lanes_.together(); }
+
+  // Where a lane lies, for who asks the kernel for the node; nullptr where there is no such lane.
+  const void* place_of_lane(std::size_t lane) const noexcept { return lanes_.place_of(lane); }
 
  private:
   static constexpr std::uint64_t look_every = 4096;  // numbers

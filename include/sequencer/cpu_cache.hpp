@@ -6,12 +6,12 @@
 #include <memory>
 #include <mutex>
 #include <new>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <sequencer/block_source.hpp>
 #include <sequencer/cache_line.hpp>
+#include <sequencer/cpu_mode.hpp>
 #include <sequencer/detail/cpu_block.hpp>
 #include <sequencer/detail/cpu_section.hpp>
 #include <sequencer/detail/hole_ledger.hpp>
@@ -22,18 +22,13 @@
 
 namespace sequencer {
 
-// How a cache per CPU gives out numbers: without any lock, in sections that the kernel restarts
-// (rseq); or from as many shares that a thread enters, one at a time.
-enum class cpu_mode : std::uint8_t { restartable, exclusive };
-
-constexpr std::string_view name(cpu_mode how) noexcept {
-  return how == cpu_mode::restartable ? "restartable" : "exclusive";
-}
-
 struct cpu_cache_options {
   std::uint64_t block = 1024;  // numbers that a CPU takes at a time
   std::uint32_t cpus = 0;      // with a block of their own, from CPU 0; 0: all there may ever be
   bool exclusive = false;        // do without restartable sequences where they are, too
+  // The NUMA node, by the system's number, on which the page of each CPU lies. Beyond its end:
+  // that of the thread which touches it first, mostly one on that CPU.
+  std::vector<std::uint32_t> node_of_cpu{};
 };
 
 // Hands out single numbers to any thread, without a handle, from one block for each CPU.
@@ -55,7 +50,7 @@ template <block_source Source>
 class cpu_cache {
  public:
   // Threads: one. `source` is owned by the cache. Allocates a page of addresses for each CPU, which
-  // is first touched, and so comes to lie on a node, when a thread on that CPU wants a block.
+  // is first touched when a thread on that CPU wants a block.
   // Fails: stops the process when block is 0 or above 2^32, or there are more than 2^20 CPUs.
   template <class... Args>
   explicit cpu_cache(cpu_cache_options options = {}, Args&&... source)
@@ -70,6 +65,7 @@ class cpu_cache {
     page_arena_ = detail::private_arena::make(places * detail::cpu_page::bytes);
     if (!line_arena_ || !page_arena_) return;
     page_arena_.prefer_huge_pages(false);  // one such page would put many CPUs on one node
+    if (!page_arena_.bind_each(detail::cpu_page::bytes, options.node_of_cpu)) return;
     lines_ = static_cast<detail::cpu_line*>(line_arena_.data());
     std::uninitialized_default_construct_n(lines_, places);
     owner_ = reinterpret_cast<std::byte*>(lines_ + places);

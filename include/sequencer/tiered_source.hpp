@@ -4,9 +4,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <mutex>
-#include <new>
 #include <utility>
 #include <vector>
 
@@ -14,7 +12,7 @@
 #include <sequencer/cache_line.hpp>
 #include <sequencer/detail/atomic.hpp>
 #include <sequencer/detail/hole_ledger.hpp>
-#include <sequencer/detail/private_arena.hpp>
+#include <sequencer/detail/homed.hpp>
 #include <sequencer/detail/tier_pool.hpp>
 #include <sequencer/detail/tier_walk.hpp>
 #include <sequencer/hole.hpp>
@@ -56,14 +54,15 @@ class tiered_source {
   //   acquire, and who finds it empty meanwhile waits until `until`.
   // Order: as the class. Fails: what the source answers, exhausted only when no pool has a number
   //   that would do; unavailable or timeout while another thread refills; closed in a forked
-  //   child; unavailable without memory.
+  //   child; unavailable without memory
+  //   where the pools are to lie.
   result<block> acquire(const block_request& asked) noexcept {
     if (asked.min == 0 || asked.min > asked.want) return errc::invalid;
-    if (!in_owner_process()) return pools_ == nullptr ? errc::unavailable : errc::closed;
+    if (!in_owner_process()) return alive_ == nullptr ? errc::unavailable : errc::closed;
     auto own = asked;
     own.holder = as_holder(asked.holder);
     root up{*this};
-    const auto got = detail::tier_walk<pool, root>(up).take(pools_ + domain_for(asked), own);
+    const auto got = detail::tier_walk<pool, root>(up).take(pools_[domain_for(asked)], own);
     return got || got.code() != errc::exhausted ? got : take_what_is_left(own);
   }
 
@@ -75,9 +74,9 @@ class tiered_source {
     const range nothing{tail.last, tail.last};
     bool further_on = false;
     bool back = false;
-    for (std::size_t i = 0; i < count_ && !tail.empty() && !back; ++i) {
-      further_on = further_on || pools_[i].beyond() > tail.first;
-      back = put_back_in(pools_[i], tail);
+    for (std::size_t i = 0; i < pools_.size() && !tail.empty() && !back; ++i) {
+      further_on = further_on || pools_[i]->beyond() > tail.first;
+      back = put_back_in(*pools_[i], tail);
     }
     const bool all = !back && !further_on;
     return (source_.release(as_holder(holder), all ? tail : nothing) && all) || back;
@@ -99,12 +98,19 @@ class tiered_source {
   // Threads: any. Progress: wait-free, looks at every pool.
   tier_figures figures() const noexcept {
     tier_figures all;
-    for (std::size_t i = 0; in_owner_process() && i < count_; ++i) {
-      (i < tiers_.domains() ? all.domains : all.nodes).add(pools_[i].desk);
+    if (!in_owner_process()) return all;
+    for (const auto* each : pools_) {
+      (each->holder < tiers_.domains() ? all.domains : all.nodes).add(each->desk);
     }
     // relaxed: a figure.
     all.from_source = asked_source_.load(detail::relaxed);
     return all;
+  }
+
+  // Where the pool of a domain lies, or of a node behind them, for who asks the kernel for the NUMA
+  // node; nullptr without pools.
+  const void* place_of(std::size_t which) const noexcept {
+    return which < pools_.size() ? pools_[which] : nullptr;
   }
 
   Source& source() noexcept { return source_; }
@@ -144,28 +150,29 @@ class tiered_source {
     return how;
   }
 
-  // In memory that a forked child finds zero. Domains first, their nodes behind them.
+  // In memory that a forked child finds zero, none where one of them cannot lie where it is to.
+  // Domains first, their nodes behind them.
   void make_pools() {
-    count_ = tiers_.domains() + tiers_.nodes();
-    arena_ = detail::private_arena::make(count_ * sizeof(pool) + interference_size);
-    if (!arena_) return;
-    auto* at = static_cast<std::byte*>(arena_.data());
-    alive_ = new (at) std::uint64_t{1};
-    pools_ = reinterpret_cast<pool*>(at + interference_size);
-    for (std::size_t i = 0; i < count_; ++i) {
-      const bool domain = i < tiers_.domains();
+    const auto domains = tiers_.domains();
+    std::vector<pool*> all(domains + tiers_.nodes());
+    for (auto i = all.size(); i-- != 0;) {
+      const bool domain = i < domains;
       pool* up = nullptr;
-      if (domain && tiers_.nodes() != 0) up = pools_ + tiers_.domains() + tiers_.node_of_domain[i];
-      new (pools_ + i) pool(domain ? tiers_.domain_block : tiers_.node_block,
-                            static_cast<std::uint32_t>(i), up);
+      if (domain && tiers_.nodes() != 0) up = all[domains + tiers_.node_of_domain[i]];
+      all[i] = made_.make(domain ? tiers_.memory_of(i) : tiers_.memory_of_node(i - domains),
+                          domain ? tiers_.domain_block : tiers_.node_block,
+                          static_cast<std::uint32_t>(i), up);
+      if (all[i] == nullptr) return;
     }
+    alive_ = flags_.make(unbound, std::uint64_t{1});
+    pools_ = std::move(all);
   }
 
   bool in_owner_process() const noexcept { return alive_ != nullptr && *alive_ != 0; }
 
   // Pools are holders of the source, too, and come first.
   std::uint32_t as_holder(std::uint32_t of_handle) const noexcept {
-    return of_handle + static_cast<std::uint32_t>(count_);
+    return of_handle + static_cast<std::uint32_t>(pools_.size());
   }
 
   std::size_t domain_for(const block_request& asked) const noexcept {
@@ -174,8 +181,8 @@ class tiered_source {
 
   // The source has no more; other domains may.
   result<block> take_what_is_left(const block_request& asked) noexcept {
-    for (std::size_t i = 0; i < count_; ++i) {
-      const auto offer = pools_[i].take(asked);
+    for (auto* each : pools_) {
+      const auto offer = each->take(asked);
       if (offer.how == detail::tier_offer::kind::granted) return offer.numbers;
     }
     return errc::exhausted;
@@ -197,10 +204,7 @@ class tiered_source {
   void give_everything_back() noexcept {
     if (!in_owner_process()) return;
     std::vector<std::pair<range, std::uint32_t>> rest;
-    for (std::size_t i = 0; i < count_; ++i) {
-      rest.emplace_back(pools_[i].take_all(), pools_[i].holder);
-      std::destroy_at(pools_ + i);
-    }
+    for (auto* each : pools_) rest.emplace_back(each->take_all(), each->holder);
     std::sort(rest.begin(), rest.end(),
               [](const auto& a, const auto& b) { return a.first.first > b.first.first; });
     for (const auto& [numbers, holder] : rest) {
@@ -210,10 +214,10 @@ class tiered_source {
 
   const tiers tiers_;
   Source source_;
-  std::size_t count_ = 0;
-  detail::private_arena arena_;
-  std::uint64_t* alive_ = nullptr;
-  pool* pools_ = nullptr;
+  detail::homed<pool> made_;
+  detail::homed<std::uint64_t> flags_;
+  std::uint64_t* alive_ = nullptr;  // 0 in a forked child
+  std::vector<pool*> pools_;
   detail::atomic<std::uint64_t> asked_source_{0};
   mutable detail::mutex guard_;
   detail::hole_ledger ledger_{1024};

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include <sequencer/unbound.hpp>
+
 namespace sequencer {
 
 // The CPU that the caller runs on, at this moment.
@@ -28,6 +30,9 @@ struct this_cpu {
 struct tiers {
   std::vector<std::uint32_t> domain_of_cpu{};   // by the system's number of the CPU
   std::vector<std::uint32_t> node_of_domain{};  // by domain; both count from 0
+  // The NUMA node, by the system's number, on which each domain's pool lies; a node's pool lies
+  // with that of its first domain. Empty: where the system puts them.
+  std::vector<std::uint32_t> memory_of_domain{};
   std::uint64_t domain_block = 16'384;
   std::uint64_t node_block = 131'072;  // 0: no such level, domains refill from the source
 
@@ -58,6 +63,15 @@ struct tiers {
     return cpu < domain_of_cpu.size() ? domain_of_cpu[cpu] : cpu % domains();
   }
 
+  // The system's number of the NUMA node that a domain's pool lies on, or unbound.
+  std::uint32_t memory_of(std::size_t domain) const noexcept {
+    return domain < memory_of_domain.size() ? memory_of_domain[domain] : unbound;
+  }
+  std::uint32_t memory_of_node(std::size_t node) const noexcept {
+    const auto first = std::find(node_of_domain.begin(), node_of_domain.end(), node);
+    return memory_of(static_cast<std::size_t>(first - node_of_domain.begin()));
+  }
+
   // Most numbers that nodes and domains hold together.
   std::uint64_t held_bound() const noexcept {
     return nodes() * node_block + domains() * domain_block;
@@ -80,6 +94,10 @@ struct tiers {
     if (nodes() > domains()) {
       return "a domain is put in node " + std::to_string(nodes() - 1) + ", and there are only " +
              std::to_string(domains()) + " domains: number nodes from 0 without gaps";
+    }
+    if (!memory_of_domain.empty() && memory_of_domain.size() != domains()) {
+      return "the memory of " + std::to_string(memory_of_domain.size()) + " domains is named, and "
+             "there are " + std::to_string(domains());
     }
     const bool rising = node_block == 0 || domain_block <= node_block;
     if (domain_block == 0 || !rising || source_block() > largest_block) {

@@ -139,7 +139,9 @@ result<durable_cpu_blocks> checkpoint_state::cpu_blocks(std::string_view name,
   if (of.cache) return refuse(path_, name, "is handed out by thread here; use blocks()");
   if (!of.cpu_cache) {
     of.cpu_cache = std::make_shared<durable_cpu_blocks::cache>(
-        cpu_cache_options{.block = pages_.record_at(of.place).block, .cpus = cpus},
+        cpu_cache_options{.block = pages_.record_at(of.place).block,
+                          .cpus = cpus,
+                          .node_of_cpu = asked.node_of_cpu},
         shared_from_this(), of);
   }
   durable_cpu_blocks made;

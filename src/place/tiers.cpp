@@ -19,6 +19,20 @@ std::uint32_t number_of(const T& what, std::vector<T>& all) {
   return static_cast<std::uint32_t>(number);
 }
 
+// The node with memory that is nearest to the one at `node`, by its number.
+std::uint32_t memory_near(const topology& of, std::size_t node) {
+  auto found = sequencer::unbound;
+  auto least = ~0u;
+  for (std::size_t i = 0; i < of.nodes.size(); ++i) {
+    if (!of.nodes[i].usable || of.nodes[i].bytes == 0) continue;
+    const auto far = node < of.nodes.size() ? of.distance(node, i) : 0u;
+    if (far >= least) continue;
+    least = far;
+    found = of.nodes[i].number;
+  }
+  return found;
+}
+
 }  // namespace
 
 tiers tiers_of(const topology& of) {
@@ -38,6 +52,28 @@ tiers tiers_of(const topology& of) {
     }
   }
   if (nodes.size() <= 1) made.node_block = 0;
+  return made;
+}
+
+tiers bound_tiers_of(const topology& of) {
+  auto made = tiers_of(of);
+  const auto nodes = memory_of_cpus(of);
+  made.memory_of_domain.assign(made.domains(), sequencer::unbound);
+  for (std::size_t cpu = 0; cpu < nodes.size(); ++cpu) {
+    if (nodes[cpu] != sequencer::unbound) made.memory_of_domain[made.domain_of_cpu[cpu]] = nodes[cpu];
+  }
+  return made;
+}
+
+std::vector<std::uint32_t> memory_of_cpus(const topology& of) {
+  std::vector<std::uint32_t> made;
+  for (const auto& core : of.cores) {
+    const auto cpus = of.usable_cpus.empty() ? core.cpus : core.cpus.common(of.usable_cpus);
+    for (const auto cpu : cpus) {
+      if (made.size() <= cpu) made.resize(cpu + std::size_t{1}, sequencer::unbound);
+      made[cpu] = memory_near(of, core.node);
+    }
+  }
   return made;
 }
 

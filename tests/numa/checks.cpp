@@ -26,6 +26,7 @@
 
 #include <sequencer/block_cache.hpp>
 #include <sequencer/block_source.hpp>
+#include <sequencer/combining_counter.hpp>
 #include <sequencer/counter.hpp>
 #include <sequencer/cpu_cache.hpp>
 #include <sequencer/graph.hpp>
@@ -33,8 +34,10 @@
 #include <sequencer/place/memory.hpp>
 #include <sequencer/place/placed.hpp>
 #include <sequencer/place/plan.hpp>
+#include <sequencer/place/tiers.hpp>
 #include <sequencer/place/topology.hpp>
 #include <sequencer/ring.hpp>
+#include <sequencer/tiered_source.hpp>
 #include <tests/on_cpu.hpp>
 
 namespace {
@@ -328,9 +331,52 @@ void check_placed(const topology& of) {
   }
 }
 
+// What handles write, pools and lanes, each on the node that was asked for, made by one thread.
+void check_caches(const topology& of) {
+  sequencer::block_cache<sequencer::memory_source> traces({.block = 16});
+  for (const auto& node : of.nodes) {
+    if (node.bytes == 0) continue;
+    auto local = traces.local(sequencer::any_domain, node.number);
+    check(bool(local.next()) && node_of(local.place()) == static_cast<int>(node.number),
+          failed_memory, "a handle of a block cache on node " + std::to_string(node.number));
+  }
+  const auto tiers = sequencer::place::bound_tiers_of(of);
+  sequencer::tiered_source<sequencer::memory_source> blocks(tiers);
+  check(bool(blocks.acquire({})), failed_rest, "tiers give numbers");
+  for (std::size_t i = 0; i != tiers.domains() + tiers.nodes(); ++i) {
+    const bool domain = i < tiers.domains();
+    const auto wanted = domain ? tiers.memory_of(i) : tiers.memory_of_node(i - tiers.domains());
+    check(wanted != sequencer::unbound && node_of(blocks.place_of(i)) == static_cast<int>(wanted),
+          failed_memory, "pool " + std::to_string(i) + " on its node");
+  }
+  sequencer::combining_counter orders({.when = sequencer::combining::always,
+                                       .lane_of_cpu = tiers.domain_of_cpu,
+                                       .node_of_lane = tiers.memory_of_domain});
+  check(orders.is_combining() && bool(orders.next()), failed_rest, "lanes give numbers");
+  for (std::size_t i = 0; i != tiers.domains(); ++i) {
+    check(node_of(orders.place_of_lane(i)) == static_cast<int>(tiers.memory_of(i)), failed_memory,
+          "lane " + std::to_string(i) + " on its node");
+  }
+}
+
 // ---- a block for each CPU
 
 using cpu_cache = sequencer::cpu_cache<sequencer::memory_source>;
+constexpr std::size_t cpu_page_end = sequencer::detail::cpu_page::bytes - 1;
+
+// Touched by one thread wherever it runs, as far as a thread of another CPU gives a CPU its block.
+void check_bound_pages_of_cpus(const topology& of) {
+  const auto nodes = sequencer::place::memory_of_cpus(of);
+  cpu_cache numbers({.block = 16, .node_of_cpu = nodes});
+  for (const auto cpu : of.usable_cpus) {
+    // A page that is not there yet is on no node, and written to it comes to lie on one.
+    auto* const page = const_cast<volatile char*>(static_cast<const char*>(numbers.page(cpu)));
+    page[cpu_page_end] = 0;
+    check(node_of(numbers.page(cpu)) == static_cast<int>(nodes.at(cpu)), failed_memory,
+          "the bound page of CPU " + std::to_string(cpu) + " on its node");
+  }
+  check(bool(numbers.next()), failed_rest, "bound pages give numbers");
+}
 
 // Each CPU's first number is taken by a thread on it: its page comes to lie on its node.
 void check_pages_of_cpus(const topology& of) {
@@ -470,6 +516,8 @@ int main(int argc, char** argv) {
   check_small_split(*of);
   check_moved(*of);
   check_placed(*of);
+  check_caches(*of);
+  check_bound_pages_of_cpus(*of);
   check_pages_of_cpus(*of);
   check_moving_threads(*of);
   check_reserved(*of);

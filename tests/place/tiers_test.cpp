@@ -15,6 +15,9 @@ namespace {
 
 using machines::named;
 using sequencer::tiers;
+using sequencer::unbound;
+using sequencer::place::bound_tiers_of;
+using sequencer::place::memory_of_cpus;
 using sequencer::place::tiers_of;
 using sequencer::place::topology;
 using testing::ElementsAre;
@@ -66,6 +69,32 @@ TEST_F(tiers_of_machines, only_where_this_process_may_run) {
 TEST_F(tiers_of_machines, every_machine_gives_tiers_that_make_sense) {
   for (const auto& each : machines::all) {
     EXPECT_EQ(tiers_of(machines::read(each)).fault(), "") << each.name;
+  }
+}
+
+TEST_F(tiers_of_machines, a_pool_lies_on_the_node_of_its_cpus_only_where_that_was_asked_for) {
+  const auto machine = named("ccx");
+  EXPECT_TRUE(tiers_of(machine).memory_of_domain.empty());
+  const auto bound = bound_tiers_of(machine);
+  EXPECT_THAT(bound.memory_of_domain, ElementsAre(0, 0, 0, 0, 1, 1, 1, 1));
+  EXPECT_EQ(bound.memory_of_node(1), 1u);
+}
+
+TEST_F(tiers_of_machines, memory_is_on_nodes_that_have_some) {
+  for (const auto& each : machines::all) {
+    const auto machine = machines::read(each);
+    const auto nodes = memory_of_cpus(machine);
+    EXPECT_EQ(bound_tiers_of(machine).fault(), "") << each.name;
+    for (const auto& core : machine.cores) {
+      for (const auto cpu : core.cpus.common(machine.usable_cpus)) {
+        if (nodes.at(cpu) == unbound) continue;
+        const auto& node = machine.nodes.at(machine.node_at(nodes[cpu]));
+        EXPECT_TRUE(node.usable && node.bytes != 0) << each.name << ", CPU " << cpu;
+        const auto own = machine.nodes.at(core.node);
+        EXPECT_TRUE(own.number == node.number || own.bytes == 0 || !own.usable)
+            << each.name << ", CPU " << cpu << " has memory of its own";
+      }
+    }
   }
 }
 

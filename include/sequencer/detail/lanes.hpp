@@ -7,7 +7,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <utility>
 #include <vector>
 
@@ -15,7 +14,8 @@
 #include <sequencer/cpu.hpp>
 #include <sequencer/detail/atomic.hpp>
 #include <sequencer/detail/funnel.hpp>
-#include <sequencer/detail/private_arena.hpp>
+#include <sequencer/detail/homed.hpp>
+#include <sequencer/unbound.hpp>
 #include <sequencer/sequence.hpp>
 #include <sequencer/tiers.hpp>
 
@@ -44,20 +44,28 @@ class lanes {
     std::chrono::nanoseconds slow{0};
   };
 
-  lanes(std::vector<std::uint32_t> lane_of_cpu, wishes asked)
+  // `node_of_lane`: the system's number of the node that a lane lies on; of a lane beyond its end,
+  // where the system puts it.
+  lanes(std::vector<std::uint32_t> lane_of_cpu, const std::vector<std::uint32_t>& node_of_lane,
+        wishes asked)
       : lane_of_cpu_(std::move(lane_of_cpu)), measures_(asked.measure) {
+    // Of those that are there: who comes later shares a lane, and each has its memory.
     const auto cpus = static_cast<std::uint64_t>(std::max(1L, ::sysconf(_SC_NPROCESSORS_CONF)));
-    count_ = (cpus + cpus_a_lane - 1) / cpus_a_lane;
-    for (const std::uint64_t each : lane_of_cpu_) count_ = std::max(count_, each + 1);
+    auto count = (cpus + cpus_a_lane - 1) / cpus_a_lane;
+    for (const std::uint64_t each : lane_of_cpu_) count = std::max(count, each + 1);
     if (measures_) {
       slow_ticks_ = cpu::tsc_clock::calibrate(std::chrono::microseconds(200)).to_ticks(asked.slow);
     }
     if (!asked.measure && !asked.begin_together) return;
-    arena_ = private_arena::make(sizeof(company) + count_ * sizeof(lane));
-    if (!arena_) return;
-    head_ = new (arena_.data()) company;
-    lanes_ = reinterpret_cast<lane*>(head_ + 1);
-    for (std::uint64_t i = 0; i != count_; ++i) new (lanes_ + i) lane;
+    auto* const head = heads_.make(unbound);
+    if (head == nullptr) return;
+    lanes_.reserve(count);
+    for (std::uint64_t i = 0; i != count; ++i) {
+      auto* const made = made_.make(i < node_of_lane.size() ? node_of_lane[i] : unbound);
+      if (made == nullptr) return;
+      lanes_.push_back(made);
+    }
+    head_ = head;
     go(asked.begin_together ? state::together : state::alone);
   }
   lanes(const lanes&) = delete;
@@ -66,11 +74,15 @@ class lanes {
   // Threads: any. Progress: wait-free.
   bool together() const noexcept { return now() == state::together; }
 
+  const void* place_of(std::size_t which) const noexcept {
+    return which < lanes_.size() ? lanes_[which] : nullptr;
+  }
+
   // A number by way of the lane of the CPU that this thread runs on; take(n) takes n for a batch.
   // Threads: any. Progress: blocking.
   template <class Take>
   sequence next(Take take) noexcept {
-    return lanes_[lane_here()].next(take, [this](std::uint64_t numbers) { weigh(numbers); });
+    return lanes_[lane_here()]->next(take, [this](std::uint64_t numbers) { weigh(numbers); });
   }
 
   // Now and then, by whoever took a number alone: does it take long to get the word?
@@ -114,7 +126,7 @@ class lanes {
 
   std::uint64_t lane_here() const noexcept {
     const std::uint64_t at = this_cpu{}();
-    return at < lane_of_cpu_.size() ? lane_of_cpu_[at] : at / cpus_a_lane % count_;
+    return at < lane_of_cpu_.size() ? lane_of_cpu_[at] : at / cpus_a_lane % lanes_.size();
   }
 
   static inline company nobody_;  // where there is no memory, or no wish
@@ -122,10 +134,10 @@ class lanes {
   std::vector<std::uint32_t> lane_of_cpu_;
   bool measures_;
   std::uint64_t slow_ticks_ = 0;
-  std::uint64_t count_ = 0;
-  private_arena arena_;
+  homed<company> heads_;
+  homed<lane> made_;
   company* head_ = &nobody_;
-  lane* lanes_ = nullptr;
+  std::vector<lane*> lanes_;
 };
 
 }  // namespace sequencer::detail

@@ -1,11 +1,19 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <linux/mempolicy.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <utility>
+#include <vector>
+
+#include <sequencer/unbound.hpp>
 
 namespace sequencer::detail {
 
@@ -15,19 +23,17 @@ class private_arena {
  public:
   private_arena() noexcept = default;
 
-  // An arena of at least `bytes`, or an empty one when the kernel refuses.
-  static private_arena make(std::size_t bytes) noexcept {
+  // An arena of at least `bytes`, on that node and on no other, or an empty one when the kernel
+  // refuses: it gives no memory, knows no such node, or lets this process have none of it.
+  static private_arena make(std::size_t bytes, std::uint32_t node = unbound) noexcept {
     private_arena made;
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     const auto rounded = (bytes + page - 1) / page * page;
     void* at = ::mmap(nullptr, rounded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (at == MAP_FAILED) return made;
-    if (::madvise(at, rounded, MADV_WIPEONFORK) != 0) {
-      ::munmap(at, rounded);
-      return made;
-    }
     made.at_ = at;
     made.bytes_ = rounded;
+    if (::madvise(at, rounded, MADV_WIPEONFORK) != 0 || !made.bind(0, rounded, node)) return {};
     return made;
   }
 
@@ -47,11 +53,33 @@ class private_arena {
     static_cast<void>(::madvise(at_, bytes_, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE));
   }
 
+  // The pages of that part are to lie on the node, as they are touched from now on.
+  bool bind(std::size_t from, std::size_t bytes, std::uint32_t node) noexcept {
+    if (node == unbound) return true;
+    constexpr std::size_t bits = std::numeric_limits<unsigned long>::digits;
+    std::array<unsigned long, most_nodes / bits> wanted{};
+    if (node >= most_nodes) return false;
+    wanted[node / bits] = 1ul << node % bits;
+    // Its length counts one bit more than the kernel looks at.
+    return ::syscall(SYS_mbind, static_cast<std::byte*>(at_) + from, bytes, MPOL_BIND,
+                     wanted.data(), most_nodes + 1, 0) == 0;
+  }
+
+  // The i-th part of so many bytes on the i-th node, as far as there are parts.
+  bool bind_each(std::size_t bytes, const std::vector<std::uint32_t>& nodes) noexcept {
+    for (std::size_t i = 0; i != nodes.size() && (i + 1) * bytes <= bytes_; ++i) {
+      if (!bind(i * bytes, bytes, nodes[i])) return false;
+    }
+    return true;
+  }
+
   explicit operator bool() const noexcept { return at_ != nullptr; }
   void* data() const noexcept { return at_; }
   std::size_t size() const noexcept { return bytes_; }
 
  private:
+  static constexpr std::size_t most_nodes = 1024;  // as many as Linux is built for, at most
+
   void* at_ = nullptr;
   std::size_t bytes_ = 0;
 };
