@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,13 +20,18 @@
 
 // One producer and one consumer: thread 0 of a slice publishes items, thread 1 sees them. Every
 // event is looked at: the order and the count of each slice are checked.
+//
+// Each slice is of a ring or queue made anew, in memory that another one had before: two of one
+// kind, each in its own pages for a whole run, differ by where those happen to lie.
 namespace perf {
 
 inline constexpr std::size_t most_in_batch = 512;
 
 class passing_contender : public contender {
  public:
-  void prepare(unsigned) override {}
+  void prepare(unsigned) override {
+    if (make_anew()) sent_ = seen_ = 0;
+  }
   void work(unsigned thread, std::uint64_t items, share& to) override {
     to.count = items;
     if (thread == 0) return put(sent_, sent_ + items);
@@ -47,6 +53,8 @@ class passing_contender : public contender {
   }
 
  protected:
+  // False: it has the memory that it was given, and goes on.
+  virtual bool make_anew() { return false; }
   // Publishes the numbers from `next` up to `end`, and says so in sent_.
   virtual void put(std::uint64_t next, std::uint64_t end) = 0;
   // Sees as many, keeps them where kept_ says, and says so in seen_. False: another order.
@@ -64,16 +72,31 @@ template <class Ring, class Event, class Waiting = bare_polling>
 class ring_passing : public passing_contender {
  public:
   explicit ring_passing(std::uint64_t batch, std::size_t slots = slots_for<Event>)
-      : ring_passing(batch, sequencer::slots<Event>(slots)) {}
+      : batch_(batch), slots_(slots) {}
   ring_passing(std::uint64_t batch, sequencer::slots<Event> slots)
-      : batch_(batch),
-        ring_(std::move(slots)),
-        out_(producer_on<sequencer::wait::spin>(ring_)),
-        in_(poller_on(ring_)) {}
+      : batch_(batch), slots_(0), passes_(std::make_unique<passage>(std::move(slots))) {}
 
  private:
+  struct passage {
+    explicit passage(sequencer::slots<Event> slots)
+        : ring(std::move(slots)),
+          out(producer_on<sequencer::wait::spin>(ring)),
+          in(poller_on(ring)) {}
+
+    Ring ring;
+    // Each is written by its own thread.
+    alignas(128) std::optional<producer_of<Ring, sequencer::wait::spin>> out;
+    alignas(128) poller_of<Ring> in;
+  };
+
+  bool make_anew() override {
+    if (slots_ == 0) return false;
+    passes_ = std::make_unique<passage>(sequencer::slots<Event>(slots_));  // before the old one goes
+    return true;
+  }
+
   void put(std::uint64_t next, std::uint64_t end) override {
-    auto out = std::move(*out_);
+    auto out = std::move(*passes_->out);
     while (next != end) {
       if (batch_ == 1) {
         static_cast<void>(out.publish([&](Event& event) { write(event, next++); }));
@@ -84,10 +107,11 @@ class ring_passing : public passing_contender {
       }
     }
     sent_ = next;
-    out_.emplace(std::move(out));
+    passes_->out.emplace(std::move(out));
   }
 
   bool take(std::uint64_t expected, std::uint64_t end) override {
+    auto& in = passes_->in;
     bool right = true;
     auto* kept = kept_;
     const auto look = [&](const Event& event, sequencer::sequence, bool) {
@@ -97,21 +121,19 @@ class ring_passing : public passing_contender {
     };
     while (expected != end) {
       if constexpr (std::is_same_v<Waiting, bare_polling>) {
-        if (in_.poll(look) != sequencer::polled::batch) sequencer::cpu::relax();
+        if (in.poll(look) != sequencer::polled::batch) sequencer::cpu::relax();
       } else {
-        in_.template await<Waiting>();
-        in_.poll(look);
+        in.template await<Waiting>();
+        in.poll(look);
       }
     }
     seen_ = end;
     return right;
   }
 
-  std::uint64_t batch_;
-  Ring ring_;
-  // Each is written by its own thread.
-  alignas(128) std::optional<producer_of<Ring, sequencer::wait::spin>> out_;
-  alignas(128) poller_of<Ring> in_;
+  const std::uint64_t batch_;
+  const std::size_t slots_;  // 0: of the memory that it was given
+  std::unique_ptr<passage> passes_;
 };
 
 // A peer's queue: put() and take() wait until they succeed; put_some() and take_some() where it has
@@ -122,12 +144,17 @@ class queue_passing : public passing_contender {
   using event = typename Queue::event;
   template <class... Slots>
   explicit queue_passing(std::uint64_t batch, Slots... slots)
-      : batch_(batch), queue_(std::make_unique<Queue>(slots...)) {}
+      : batch_(batch), make_([slots...] { return std::make_unique<Queue>(slots...); }) {}
 
   static constexpr bool has_batches = requires(Queue q, event* e) { q.take_some(e, 1); };
   static constexpr bool has_loops = requires(Queue q, std::uint64_t* e) { q.take_all(0, 1, e); };
 
  private:
+  bool make_anew() override {
+    queue_ = make_();
+    return true;
+  }
+
   void put(std::uint64_t next, std::uint64_t end) override {
     if constexpr (has_loops) {
       queue_->put_all(next, end);
@@ -184,7 +211,8 @@ class queue_passing : public passing_contender {
     return right;
   }
 
-  std::uint64_t batch_;
+  const std::uint64_t batch_;
+  const std::function<std::unique_ptr<Queue>()> make_;
   std::unique_ptr<Queue> queue_;
 };
 
