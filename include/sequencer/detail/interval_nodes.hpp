@@ -174,29 +174,29 @@ inline void fill_events(interval_part id, interval_part events, interval_nodes& 
   close_events(to, node);
 }
 
-// What it costs to add an event where `id` owns something: a new node is dearer than any depth.
-inline std::uint64_t cost_of_growth(interval_part id, interval_part events) noexcept {
-  constexpr std::uint64_t nowhere = std::uint64_t{1} << 62;
-  if (id.is_leaf()) return id.number() == 1 ? 0 : nowhere;
-  const auto below = std::min(cost_of_growth(id.left(), events.left()),
-                              cost_of_growth(id.right(), events.right()));
-  return std::min(nowhere, below + 1 + (events.is_leaf() ? 2 * max_interval_depth : 0));
-}
+// What an event costs where nothing is owned.
+inline constexpr std::uint64_t no_growth = std::uint64_t{1} << 62;
 
-// Adds an event to a leaf that is owned, where it costs least.
-inline void grow_events(interval_part id, interval_part events, interval_nodes& to) {
-  if (id.is_leaf()) return to.push_back({events.number() + 1, 1});
+// Adds an event to a leaf that is owned, where it costs least: a level of depth costs something, and
+// a leaf that becomes a node more than any depth. Returns the cost; appends nothing for no_growth.
+inline std::uint64_t grow_events(interval_part id, interval_part events, interval_nodes& to) {
+  if (id.is_leaf(0)) return no_growth;
+  if (id.is_leaf()) return to.push_back({events.number() + 1, 1}), 0;
   const auto node = open_node(to);
-  const bool left =
-      cost_of_growth(id.left(), events.left()) < cost_of_growth(id.right(), events.right());
-  if (left) {
-    grow_events(id.left(), events.left(), to);
-    events.right().copy(to, 0);
-  } else {
-    events.left().copy(to, 0);
-    grow_events(id.right(), events.right(), to);
+  auto cost = grow_events(id.left(), events.left(), to);
+  if (cost != no_growth) events.right().copy(to, 0);
+  if (!id.right().is_leaf(0)) {
+    interval_nodes other;
+    events.left().copy(other, 0);
+    const auto right = grow_events(id.right(), events.right(), other);
+    if (right <= cost) {
+      cost = right;
+      to.resize(node + 1);
+      to.insert(to.end(), other.begin(), other.end());
+    }
   }
   close_events(to, node);
+  return cost + 1 + (events.is_leaf() ? 2 * max_interval_depth : 0);
 }
 
 }  // namespace sequencer::detail
