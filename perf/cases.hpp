@@ -90,6 +90,10 @@ void run_huge_pages(surroundings& in);
 void run_placed_start(surroundings& in);
 // memory_case.cpp
 void run_memory(surroundings& in);
+// clock_case.cpp
+void run_clock_lamport(surroundings& in);
+void run_clock_hybrid(surroundings& in);
+void run_clock_vector(surroundings& in);
 
 // Takes the part of the process that is killed; `arguments` as recovery_case.cpp passes them.
 int run_victim(const std::vector<std::string>& arguments);

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdint>
 #include <random>
+#include <type_traits>
 #include <vector>
 
 #include "wire_checks.hpp"
@@ -35,6 +36,9 @@ using wide = hybrid<wide_hybrid_stamp, hand>;
 using shared = shared_hybrid<hand>;
 using kept = hybrid<hybrid_stamp, hand, memory_mark>;
 using shared_kept = shared_hybrid<hand, memory_mark>;
+
+static_assert(!std::is_copy_constructible_v<narrow> && !std::is_copy_constructible_v<shared>);
+static_assert(alignof(shared) == 128 && sizeof(shared) == 128);
 
 constexpr std::uint64_t second = hybrid_stamp::per_second;
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <type_traits>
 
 #include "wire_checks.hpp"
 
@@ -14,6 +15,8 @@ namespace {
 using clock::durable_lamport;
 using clock::lamport;
 using clock::lamport_stamp;
+
+static_assert(!std::is_copy_constructible_v<lamport> && alignof(lamport) == 128);
 
 TEST(Lamport, CountsEventsFromOne) {
   lamport here;

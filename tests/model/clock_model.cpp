@@ -129,8 +129,8 @@ int main(int count, char** words) {
   model::program program(count, words);
   program.run<lamport_shared>("lamport_shared", {});
   program.run<lamport_shown>("lamport_shown", {});
-  program.run<hybrid_shared>("hybrid_shared", {});
-  program.run<lamport_durable>("lamport_durable", {});
+  program.run<hybrid_shared>("hybrid_shared", {.bound = 2});
+  program.run<lamport_durable>("lamport_durable", {.bound = 2});
   program.run<mark_shows>("mark_shows", {});
   return program.verdict();
 }

@@ -41,9 +41,8 @@ struct system_time {
   std::uint64_t operator()() const noexcept {
     std::timespec at;
     ::clock_gettime(CLOCK_REALTIME, &at);
-    const auto seconds = static_cast<std::uint64_t>(at.tv_sec);
-    const auto rest = static_cast<std::uint64_t>(at.tv_nsec);
-    return seconds * S::per_second + rest * S::per_second / 1'000'000'000;
+    return static_cast<std::uint64_t>(at.tv_sec) * S::per_second +
+           S::fraction(static_cast<std::uint64_t>(at.tv_nsec));
   }
 };
 
@@ -88,10 +87,15 @@ class hybrid_rules {
   }
 
   // The stamp behind `last` where the source says `physical`. Its wall time is never the smaller.
+  // Two ways with a branch each, and no choice between numbers: where the wall time stands, what
+  // follows does not wait for it.
   result<S> behind(S last, std::uint64_t physical) const noexcept {
+    if (physical > S::max_wall) [[unlikely]]
+      return behind(last, S::max_wall);
+    if (physical > last.wall()) return S::at(physical);
     if (last == S::last()) [[unlikely]]
       return errc::exhausted;
-    const S next = std::max(last.next(), S::at(physical));
+    const S next = last.next();
     if (next.wall() - physical > max_drift_) [[unlikely]]
       return errc::unavailable;
     return next;
@@ -149,29 +153,29 @@ class hybrid {
   // Threads: one at a time. Progress: wait-free, but for a mark's write once in a window.
   // Order: increasing. Fails, all without a change: unavailable, the clock is further than
   // max_drift ahead of its source; exhausted, the last stamp was given out; as the mark store.
-  result<S> tick() noexcept { return issue(last_, physical()); }
+  result<S> tick() noexcept { return issue(last_, now_()); }
 
   // A stamp was received: the stamp of receiving it, above `seen` too.
   // Threads, Progress, Order: as tick(). Fails: as tick(); invalid, `seen` is further than
   // max_ahead ahead of the source, and nothing has changed.
   result<S> observe(S seen) noexcept {
-    const auto here = physical();
+    const auto here = now_();
     if (!rules_.trusts(seen, here)) return errc::invalid;
     return issue(std::max(last_, seen), here);
   }
 
   // Keeps a higher mark, once half of the window is used up: so that tick() need not write.
   // Threads: one at a time. Fails: as the mark store.
-  result<sequence> tend() noexcept { return bound_.tend(std::max(last_.wall(), physical())); }
+  result<sequence> tend() noexcept {
+    return bound_.tend(std::max(last_.wall(), std::min(now_(), S::max_wall)));
+  }
 
   // The last stamp that was given out, or what the clock began behind.
   S peek() const noexcept { return last_; }
   // How far that is ahead of the source: 0, but for clocks that differ, were set back or restarted.
-  std::chrono::microseconds ahead() const noexcept { return rules_.ahead(last_, physical()); }
+  std::chrono::microseconds ahead() const noexcept { return rules_.ahead(last_, now_()); }
 
  private:
-  std::uint64_t physical() const noexcept { return std::min(now_(), S::max_wall); }
-
   result<S> issue(S last, std::uint64_t physical) noexcept {
     const auto next = rules_.behind(last, physical);
     if (!next) return next;
@@ -213,24 +217,24 @@ class alignas(interference_size) shared_hybrid {
   // who need it wait, unless tend() comes in time.
   // Order: unique, and above what was given to whoever this thread has synchronised with.
   // Fails: as hybrid's; a stamp that the mark store refuses is skipped: it is nobody's.
-  result<stamp> tick() noexcept { return issue(stamp{}, physical()); }
+  result<stamp> tick() noexcept { return issue(stamp{}, now_()); }
   result<stamp> observe(stamp seen) noexcept {
-    const auto here = physical();
+    const auto here = now_();
     if (!rules_.trusts(seen, here)) return errc::invalid;
     return issue(seen, here);
   }
-  result<sequence> tend() noexcept { return bound_.tend(std::max(peek().wall(), physical())); }
+  result<sequence> tend() noexcept {
+    return bound_.tend(std::max(peek().wall(), std::min(now_(), stamp::max_wall)));
+  }
 
   // The last stamp that was given out, as far as this thread knows.
   stamp peek() const noexcept {
     // relaxed: the coherence of this one word is what is promised.
     return {last_.load(detail::relaxed)};
   }
-  std::chrono::microseconds ahead() const noexcept { return rules_.ahead(peek(), physical()); }
+  std::chrono::microseconds ahead() const noexcept { return rules_.ahead(peek(), now_()); }
 
  private:
-  std::uint64_t physical() const noexcept { return std::min(now_(), stamp::max_wall); }
-
   result<stamp> issue(stamp seen, std::uint64_t physical) noexcept {
     auto now = peek().bits;
     for (;;) {
