@@ -90,14 +90,16 @@ class hybrid_rules {
   // Two ways with a branch each, and no choice between numbers: where the wall time stands, what
   // follows does not wait for it.
   result<S> behind(S last, std::uint64_t physical) const noexcept {
-    if (physical > S::max_wall) [[unlikely]]
-      return behind(last, S::max_wall);
-    if (physical > last.wall()) return S::at(physical);
-    if (last == S::last()) [[unlikely]]
-      return errc::exhausted;
+    if (physical > last.wall()) {
+      if (physical <= S::max_wall) [[likely]] {
+        return S::at(physical);
+      }
+      if (last.wall() < S::max_wall) return S::at(S::max_wall);
+      physical = S::max_wall;
+    }
+    if (last == S::last()) return errc::exhausted;
     const S next = last.next();
-    if (next.wall() - physical > max_drift_) [[unlikely]]
-      return errc::unavailable;
+    if (next.wall() - physical > max_drift_) return errc::unavailable;
     return next;
   }
 
