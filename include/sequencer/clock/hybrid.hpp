@@ -6,7 +6,6 @@
 #include <concepts>
 #include <cstdint>
 #include <ctime>
-#include <ratio>
 #include <utility>
 
 #include <sequencer/cache_line.hpp>
