@@ -14,6 +14,7 @@ GROUPS = (
     ("Stages", r"pipeline.*|diamond.*"),
     ("Round trips and waking", r"ping_pong.*|wake.*|parking.*"),
     ("One way, at a rate", r"one_way.*"),
+    ("Logical clocks", r"clock_.*"),
     ("Other cases", r".*"),
 )
 
@@ -49,6 +50,11 @@ TITLES = (
     (r"parking_publish", "Publishing to a consumer that may park"),
     (r"one_way_(\d+)m", r"\1 million events a second"),
     (r"one_way_(\d+)k", r"\1 thousand events a second"),
+    (r"clock_lamport_tick", "A Lamport clock's event"),
+    (r"clock_lamport_observe", "A Lamport clock's received message"),
+    (r"clock_hybrid_tick", "A hybrid clock's event"),
+    (r"clock_vector_compare", "Vector clocks of 16 members, compared"),
+    (r"clock_vector_merge", "Vector clocks of 16 members, merged"),
 )
 
 PERCENTILE = re.compile(r"(.+)_p(\d+(?:\.\d+)?)")
