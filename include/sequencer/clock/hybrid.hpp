@@ -30,8 +30,7 @@ namespace sequencer::clock {
 // once for each event, from every thread that uses the clock.
 template <class T>
 concept time_source = requires(const T& now) {
-  { now() }
-  noexcept->std::same_as<std::uint64_t>;
+  { now() } noexcept -> std::same_as<std::uint64_t>;
 };
 
 // The system's clock, in the unit of a layout.
@@ -47,11 +46,11 @@ struct system_time {
 
 struct hybrid_options {
   // A received stamp may be so far above the wall time here: the largest difference of two clocks
-  // that is still taken for one of them, and not for a broken clock. CockroachDB's default.
+  // that is still taken for one of them, and not for a broken clock. CockroachDB's default, too.
   std::chrono::microseconds max_ahead = std::chrono::milliseconds(500);
   // While the last stamp is so far above the wall time here, no further one is given out; by
-  // default there is no such bound. It can happen only where this clock was set back, or where a
-  // restart went on at a mark.
+  // default there is no such bound. It gets there by stamps of clocks that are ahead, by being set
+  // back, and by a restart that goes on at a mark.
   std::chrono::microseconds max_drift = std::chrono::microseconds::max();
   // Each write of the mark goes so far beyond the wall time. After a restart the clock may be so
   // far ahead, so it must not be more than other nodes' max_ahead; less, and writes are more often.

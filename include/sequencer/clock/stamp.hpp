@@ -21,18 +21,12 @@ namespace sequencer::clock {
 // least stamp above; a full count carries into the wall time. last: there is none above.
 template <class S>
 concept hybrid_layout = std::totally_ordered<S> && requires(const S& s, std::uint64_t wall) {
-  { s.wall() }
-  noexcept->std::same_as<std::uint64_t>;
-  { s.logical() }
-  noexcept->std::same_as<std::uint32_t>;
-  { s.next() }
-  noexcept->std::same_as<S>;
-  { S::last() }
-  noexcept->std::same_as<S>;
-  { S::at(wall) }
-  noexcept->std::same_as<S>;
-  { S::fraction(wall) }
-  noexcept->std::same_as<std::uint64_t>;
+  { s.wall() } noexcept -> std::same_as<std::uint64_t>;
+  { s.logical() } noexcept -> std::same_as<std::uint32_t>;
+  { s.next() } noexcept -> std::same_as<S>;
+  { S::last() } noexcept -> std::same_as<S>;
+  { S::at(wall) } noexcept -> std::same_as<S>;
+  { S::fraction(wall) } noexcept -> std::same_as<std::uint64_t>;
   { S::max_wall } -> std::convertible_to<std::uint64_t>;
   { S::per_second } -> std::convertible_to<std::uint64_t>;
 };

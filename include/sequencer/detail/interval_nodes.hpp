@@ -177,8 +177,8 @@ inline void fill_events(interval_part id, interval_part events, interval_nodes& 
 // What an event costs where nothing is owned.
 inline constexpr std::uint64_t no_growth = std::uint64_t{1} << 62;
 
-// Adds an event to a leaf that is owned, where it costs least: a level of depth costs something, and
-// a leaf that becomes a node more than any depth. Returns the cost; appends nothing for no_growth.
+// Adds an event to a leaf that is owned, where it costs least: a level of depth costs something, a
+// leaf that becomes a node more than any depth. Returns the cost; appends nothing for no_growth.
 inline std::uint64_t grow_events(interval_part id, interval_part events, interval_nodes& to) {
   if (id.is_leaf(0)) return no_growth;
   if (id.is_leaf()) return to.push_back({events.number() + 1, 1}), 0;

@@ -40,8 +40,7 @@ class kept_bound {
   // Fails: exhausted, value is top or above; else as the store, and as it failed from then on
   // unless it said that the call may be tried again.
   result<sequence> cover(std::uint64_t value) noexcept {
-    if (covers(value)) [[likely]]
-      return value;
+    if (covers(value)) [[likely]] return value;
     const auto kept = raise(value, value);
     return kept ? result<sequence>(value) : kept;
   }
@@ -65,9 +64,10 @@ class kept_bound {
     if (base >= top) return errc::exhausted;
     const std::lock_guard held(writing_);
     // relaxed: written under the same mutex
-    if (needed < limit_.load(relaxed)) return needed;
-    if (failed_ != errc{}) return failed_;
+    const auto limit = limit_.load(relaxed);
     const auto to = base + std::min(window_, top - base);
+    if (needed < limit || to == limit) return to;
+    if (failed_ != errc{}) return failed_;
     if (const auto kept = mark_.store(to); !kept) {
       if (remedy_of(kept.code()) != remedy::retry) failed_ = kept.code();
       return kept.code();
