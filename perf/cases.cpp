@@ -95,8 +95,8 @@ cases of_latency() {
 
 cases of_clocks() {
   return {
-      {"clock_lamport", "a Lamport clock's tick() and observe(), against fetch_add and a CAS loop", 8,
-       3, 20, run_clock_lamport},
+      {"clock_lamport", "a Lamport clock's tick() and observe(), against fetch_add and a CAS loop",
+       8, 3, 20, run_clock_lamport},
       {"clock_hybrid", "a hybrid clock's tick(), own and shared, against reading the wall clock", 6,
        3, 15, run_clock_hybrid},
       {"clock_vector", "vector clocks of 16 members, compared and merged", 4, 2, 10,
@@ -116,7 +116,8 @@ cases of_bytes() {
 const std::vector<named_case>& all_cases() {
   static const auto all = [] {
     cases made;
-    for (const auto part : {of_numbers, of_one_to_one, of_shapes, of_latency, of_clocks, of_bytes}) {
+    for (const auto part :
+         {of_numbers, of_one_to_one, of_shapes, of_latency, of_bytes, of_clocks}) {
       for (auto& each : part()) made.push_back(std::move(each));
     }
     return made;

@@ -140,7 +140,9 @@ TEST(IntervalTree, CannotBeForkedWithoutEnd) {
   auto here = interval_tree::seed();
   std::vector<interval_tree> parts;
   for (unsigned i = 0; i < detail::max_interval_depth; ++i) {
-    if (i % 64 == 0) ASSERT_TRUE(here.event());
+    if (i % 64 == 0) {
+      ASSERT_TRUE(here.event());
+    }
     parts.push_back(halved(here));
   }
   const auto refused = here.fork();
