@@ -25,14 +25,21 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-// A wall clock that a test sets.
+// A wall clock that a test sets, in the unit of a narrow stamp's wall time, or beyond it.
 struct hand {
+  const std::uint64_t* at;
+  std::uint64_t operator()() const noexcept {
+    return *at > hybrid_stamp::max_wall ? ~std::uint64_t{0} : hybrid_stamp::begins(*at);
+  }
+};
+// The same in nanoseconds.
+struct fine_hand {
   const std::uint64_t* at;
   std::uint64_t operator()() const noexcept { return *at; }
 };
 
 using narrow = hybrid<hybrid_stamp, hand>;
-using wide = hybrid<wide_hybrid_stamp, hand>;
+using wide = hybrid<wide_hybrid_stamp, fine_hand>;
 using shared = shared_hybrid<hand>;
 using kept = hybrid<hybrid_stamp, hand, memory_mark>;
 using shared_kept = shared_hybrid<hand, memory_mark>;
@@ -40,7 +47,7 @@ using shared_kept = shared_hybrid<hand, memory_mark>;
 static_assert(!std::is_copy_constructible_v<narrow> && !std::is_copy_constructible_v<shared>);
 static_assert(alignof(shared) == 128 && sizeof(shared) == 128);
 
-constexpr std::uint64_t second = hybrid_stamp::per_second;
+constexpr std::uint64_t second = 1 << 16;
 
 hybrid_stamp stamp(std::uint64_t wall, std::uint64_t logical) {
   return {hybrid_stamp::at(wall).bits + logical};
@@ -152,18 +159,39 @@ TEST(HybridDeathTest, StopsAtBoundsThatAreNone) {
   EXPECT_DEATH(narrow({.window = microseconds(0)}, {&wall}), "window is not empty");
 }
 
-TEST(SystemTime, IsTheSystemsClockInEachUnit) {
-  const auto before = std::chrono::system_clock::now().time_since_epoch();
-  const auto fractions = clock::system_time<hybrid_stamp>()();
-  const auto nanoseconds = clock::system_time<wide_hybrid_stamp>()();
-  const auto after = std::chrono::system_clock::now().time_since_epoch();
-  const auto whole = [](auto of) {
-    return static_cast<std::uint64_t>(std::chrono::duration_cast<seconds>(of).count());
+TEST(SystemTime, IsTheSystemsClock) {
+  const auto nanoseconds = [](auto of) {
+    return static_cast<std::uint64_t>(std::chrono::nanoseconds(of.time_since_epoch()).count());
   };
-  EXPECT_GE(fractions >> 16, whole(before));
-  EXPECT_LE(fractions >> 16, whole(after));
-  EXPECT_GE(nanoseconds, static_cast<std::uint64_t>(std::chrono::nanoseconds(before).count()));
-  EXPECT_LE(nanoseconds, static_cast<std::uint64_t>(std::chrono::nanoseconds(after).count()));
+  const auto before = std::chrono::system_clock::now();
+  const auto now = clock::system_time()();
+  const auto after = std::chrono::system_clock::now();
+  EXPECT_GE(now, nanoseconds(before));
+  EXPECT_LE(now, nanoseconds(after));
+}
+
+TEST(HybridStamp, AWallTimeBeginsAtTheFirstNanosecondThatIsInIt) {
+  EXPECT_EQ(hybrid_stamp::begins(0), 0u);
+  EXPECT_EQ(hybrid_stamp::begins(1), 15'259u) << "15,258.8 ns, and the next whole one";
+  EXPECT_EQ(hybrid_stamp::begins(7 * second), 7'000'000'000u);
+  EXPECT_EQ(hybrid_stamp::wall_at(7'999'999'999), 8 * second - 1);
+  std::mt19937_64 random(crash::seed());
+  for (int i = 0; i < 10'000; ++i) {
+    const auto wall = random() % hybrid_stamp::max_wall + 1;
+    const auto begin = hybrid_stamp::begins(wall);
+    ASSERT_EQ(hybrid_stamp::wall_at(begin), wall);
+    ASSERT_EQ(hybrid_stamp::wall_at(begin - 1), wall - 1);
+  }
+}
+
+TEST(Hybrid, TheWallTimeStandsUntilItsLastNanosecond) {
+  std::uint64_t nanoseconds = hybrid_stamp::begins(1'000);
+  hybrid<hybrid_stamp, fine_hand> here({}, {&nanoseconds});
+  EXPECT_EQ(here.tick().value(), stamp(1'000, 0));
+  nanoseconds = hybrid_stamp::begins(1'001) - 1;
+  EXPECT_EQ(here.tick().value(), stamp(1'000, 1));
+  nanoseconds += 1;
+  EXPECT_EQ(here.tick().value(), stamp(1'001, 0));
 }
 
 // ---- kept

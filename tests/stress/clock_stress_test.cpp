@@ -34,11 +34,11 @@ constexpr int turns = 3'000;
 
 unsigned crowd() { return 2 * std::max(2u, std::thread::hardware_concurrency()) + 1; }
 
-// A wall clock that threads push on, and set back.
+// A wall clock that threads push on, and set back, in the unit of a stamp's wall time.
 struct shaken_time {
   std::atomic<std::uint64_t>* at;
   std::uint64_t operator()() const noexcept {
-    return at->fetch_add(1, std::memory_order_relaxed);
+    return hybrid_stamp::begins(at->fetch_add(1, std::memory_order_relaxed));
   }
 };
 

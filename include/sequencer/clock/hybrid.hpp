@@ -26,21 +26,20 @@
 // Stamps are unique on one node only; a total order over nodes takes (stamp, node).
 namespace sequencer::clock {
 
-// Says the wall time, in 1/S::per_second since 1970. It may stand still, jump and go back. Called
-// once for each event, from every thread that uses the clock.
+// Says the wall time in nanoseconds since 1970. It may stand still, jump and go back. Called once
+// for each event, from every thread that uses the clock.
 template <class T>
 concept time_source = requires(const T& now) {
   { now() } noexcept -> std::same_as<std::uint64_t>;
 };
 
-// The system's clock, in the unit of a layout.
-template <hybrid_layout S>
+// The system's clock.
 struct system_time {
   std::uint64_t operator()() const noexcept {
     std::timespec at;
     ::clock_gettime(CLOCK_REALTIME, &at);
-    return static_cast<std::uint64_t>(at.tv_sec) * S::per_second +
-           S::fraction(static_cast<std::uint64_t>(at.tv_nsec));
+    return static_cast<std::uint64_t>(at.tv_sec) * 1'000'000'000 +
+           static_cast<std::uint64_t>(at.tv_nsec);
   }
 };
 
@@ -80,44 +79,47 @@ class hybrid_rules {
     return floor > S::max_wall ? S::last() : S::at(floor);
   }
 
-  bool trusts(S seen, std::uint64_t physical) const noexcept {
+  bool trusts(S seen, std::uint64_t now) const noexcept {
+    const auto physical = wall_at(now);
     return seen.wall() <= physical || seen.wall() - physical <= max_ahead_;
   }
 
-  // The stamp behind `last` where the source says `physical`. Its wall time is never the smaller.
-  // Two ways with a branch each, and no choice between numbers: where the wall time stands, what
-  // follows does not wait for it.
-  result<S> behind(S last, std::uint64_t physical) const noexcept {
-    if (physical > last.wall()) {
-      if (physical <= S::max_wall) [[likely]] {
-        return S::at(physical);
-      }
-      if (last.wall() < S::max_wall) return S::at(S::max_wall);
-      physical = S::max_wall;
+  // The stamp behind `last` where the source says `now`. Its wall time is never the smaller. Most
+  // often the wall time stands: to find that, it is not converted, since `now` comes late and what
+  // is computed from `last` is there by then.
+  result<S> behind(S last, std::uint64_t now) const noexcept {
+    if (now >= S::begins(last.wall() + 1)) {
+      const auto physical = wall_at(now);
+      if (physical > last.wall()) return S::at(physical);
     }
     if (last == S::last()) return errc::exhausted;
     const S next = last.next();
-    if (next.wall() - physical > max_drift_) return errc::unavailable;
+    if (max_drift_ != S::max_wall && drifts(next, now)) return errc::unavailable;
     return next;
   }
 
-  static std::chrono::microseconds ahead(S last, std::uint64_t physical) noexcept {
-    if (last.wall() <= physical) return {};
-    const auto by = last.wall() - physical;
-    const auto rest = (by % S::per_second * 1'000'000 + S::per_second - 1) / S::per_second;
-    return std::chrono::microseconds(
-        static_cast<std::int64_t>(by / S::per_second * 1'000'000 + rest));
+  static std::uint64_t wall_at(std::uint64_t now) noexcept {
+    return std::min(S::wall_at(now), S::max_wall);
+  }
+  static std::chrono::microseconds ahead(S last, std::uint64_t now) noexcept {
+    const auto begin = S::begins(last.wall());
+    const auto by = begin - std::min(begin, now);
+    return std::chrono::microseconds(static_cast<std::int64_t>(by / 1'000 + (by % 1'000 != 0)));
   }
 
   const std::uint64_t window;
 
  private:
-  static constexpr std::uint64_t units(std::chrono::microseconds of) noexcept {
+  bool drifts(S next, std::uint64_t now) const noexcept {
+    const auto physical = wall_at(now);
+    return next.wall() > physical && next.wall() - physical > max_drift_;
+  }
+  // So long a time, counted as wall times are.
+  static std::uint64_t units(std::chrono::microseconds of) noexcept {
+    constexpr auto longest = static_cast<std::int64_t>(top / 1'000);
     if (of.count() < 0) return 0;
-    const auto whole = static_cast<std::uint64_t>(of.count()) / 1'000'000;
-    const auto rest = static_cast<std::uint64_t>(of.count()) % 1'000'000;
-    if (whole >= S::max_wall / S::per_second) return S::max_wall;
-    return whole * S::per_second + rest * S::per_second / 1'000'000;
+    if (of.count() > longest) return S::max_wall;
+    return wall_at(static_cast<std::uint64_t>(of.count()) * 1'000);
   }
 
   const std::uint64_t max_ahead_;
@@ -129,7 +131,7 @@ class hybrid_rules {
 namespace clock {
 
 // A hybrid clock of one thread.
-template <hybrid_layout S = hybrid_stamp, time_source Source = system_time<S>, class Mark = unkept>
+template <hybrid_layout S = hybrid_stamp, time_source Source = system_time, class Mark = unkept>
 class hybrid {
  public:
   explicit hybrid(hybrid_options options = {},
@@ -167,7 +169,7 @@ class hybrid {
   // Keeps a higher mark, once half of the window is used up: so that tick() need not write.
   // Threads: one at a time. Fails: as the mark store.
   result<sequence> tend() noexcept {
-    return bound_.tend(std::max(last_.wall(), std::min(now_(), S::max_wall)));
+    return bound_.tend(std::max(last_.wall(), rules_.wall_at(now_())));
   }
 
   // The last stamp that was given out, or what the clock began behind.
@@ -176,8 +178,8 @@ class hybrid {
   std::chrono::microseconds ahead() const noexcept { return rules_.ahead(last_, now_()); }
 
  private:
-  result<S> issue(S last, std::uint64_t physical) noexcept {
-    const auto next = rules_.behind(last, physical);
+  result<S> issue(S last, std::uint64_t here) noexcept {
+    const auto next = rules_.behind(last, here);
     if (!next) return next;
     if (const auto kept = bound_.cover(next->wall()); !kept) return kept.code();
     last_ = *next;
@@ -193,7 +195,7 @@ class hybrid {
 // A hybrid clock that any number of threads share, of the layout that fits a word; alone on its
 // cache lines. As with lamport, a stamp is its own atomic read-modify-write's, and calls that the
 // program orders are ordered in the word: relaxed is enough. A call synchronises nothing else.
-template <time_source Source = system_time<hybrid_stamp>, class Mark = unkept>
+template <time_source Source = system_time, class Mark = unkept>
 class alignas(interference_size) shared_hybrid {
  public:
   using stamp = hybrid_stamp;
@@ -224,7 +226,7 @@ class alignas(interference_size) shared_hybrid {
     return issue(seen, here);
   }
   result<sequence> tend() noexcept {
-    return bound_.tend(std::max(peek().wall(), std::min(now_(), stamp::max_wall)));
+    return bound_.tend(std::max(peek().wall(), rules_.wall_at(now_())));
   }
 
   // The last stamp that was given out, as far as this thread knows.
@@ -235,10 +237,10 @@ class alignas(interference_size) shared_hybrid {
   std::chrono::microseconds ahead() const noexcept { return rules_.ahead(peek(), now_()); }
 
  private:
-  result<stamp> issue(stamp seen, std::uint64_t physical) noexcept {
+  result<stamp> issue(stamp seen, std::uint64_t here) noexcept {
     auto now = peek().bits;
     for (;;) {
-      const auto next = rules_.behind(std::max(stamp{now}, seen), physical);
+      const auto next = rules_.behind(std::max(stamp{now}, seen), here);
       if (!next) return next;
       // relaxed, on both sides: the modification order of this one word is all that is promised.
       if (last_.compare_exchange_weak(now, next->bits, detail::relaxed, detail::relaxed)) {

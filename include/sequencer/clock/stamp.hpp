@@ -17,8 +17,9 @@ namespace sequencer::clock {
 
 // A hybrid stamp: a wall time, and a count of what happened at that wall time. Two layouts of it
 // follow; their wall times are of different units.
-// fraction: nanoseconds below a second, in its unit. at: the first stamp of a wall time. next: the
-// least stamp above; a full count carries into the wall time. last: there is none above.
+// at: the first stamp of a wall time. next: the least stamp above; a full count carries into the
+// wall time. last: there is none above. wall_at: the wall time at so many nanoseconds since 1970;
+// begins: the first of them at a wall time, of which there may be one more than max_wall.
 template <class S>
 concept hybrid_layout = std::totally_ordered<S> && requires(const S& s, std::uint64_t wall) {
   { s.wall() } noexcept -> std::same_as<std::uint64_t>;
@@ -26,9 +27,9 @@ concept hybrid_layout = std::totally_ordered<S> && requires(const S& s, std::uin
   { s.next() } noexcept -> std::same_as<S>;
   { S::last() } noexcept -> std::same_as<S>;
   { S::at(wall) } noexcept -> std::same_as<S>;
-  { S::fraction(wall) } noexcept -> std::same_as<std::uint64_t>;
+  { S::begins(wall) } noexcept -> std::same_as<std::uint64_t>;
+  { S::wall_at(wall) } noexcept -> std::same_as<std::uint64_t>;
   { S::max_wall } -> std::convertible_to<std::uint64_t>;
-  { S::per_second } -> std::convertible_to<std::uint64_t>;
 };
 
 // 48 | 16 bits in a word, as the paper has it: the wall time counts 1/65,536 s (15.26 us) since
@@ -36,13 +37,14 @@ concept hybrid_layout = std::totally_ordered<S> && requires(const S& s, std::uin
 struct hybrid_stamp {
   std::uint64_t bits = 0;
 
-  static constexpr std::uint64_t per_second = 1 << 16;
+  static constexpr std::uint64_t second = 1'000'000'000;  // of nanoseconds
   static constexpr std::uint64_t max_wall = (std::uint64_t{1} << 48) - 1;
 
-  // One multiplication, for every event pays it: rounds down, and up where less than 0.000002 units
-  // are missing.
-  static constexpr std::uint64_t fraction(std::uint64_t nanoseconds) noexcept {
-    return nanoseconds * 9'223'372'037 >> 47;
+  static constexpr std::uint64_t wall_at(std::uint64_t nanoseconds) noexcept {
+    return (nanoseconds / second << 16) + (nanoseconds % second << 16) / second;
+  }
+  static constexpr std::uint64_t begins(std::uint64_t wall) noexcept {
+    return (wall >> 16) * second + (((wall & 0xffff) * second + 0xffff) >> 16);
   }
   static constexpr hybrid_stamp at(std::uint64_t wall) noexcept { return {wall << 16}; }
   static constexpr hybrid_stamp last() noexcept { return {~std::uint64_t{0}}; }
@@ -65,12 +67,10 @@ struct wide_hybrid_stamp {
   std::uint64_t nanoseconds = 0;
   std::uint32_t count = 0;
 
-  static constexpr std::uint64_t per_second = 1'000'000'000;
   static constexpr std::uint64_t max_wall = top;
 
-  static constexpr std::uint64_t fraction(std::uint64_t nanoseconds) noexcept {
-    return nanoseconds;
-  }
+  static constexpr std::uint64_t wall_at(std::uint64_t nanoseconds) noexcept { return nanoseconds; }
+  static constexpr std::uint64_t begins(std::uint64_t wall) noexcept { return wall; }
   static constexpr wide_hybrid_stamp at(std::uint64_t wall) noexcept { return {wall, 0}; }
   static constexpr wide_hybrid_stamp last() noexcept { return {top, ~std::uint32_t{0}}; }
   constexpr std::uint64_t wall() const noexcept { return nanoseconds; }
