@@ -35,7 +35,7 @@ std::uint64_t number_from(const char* variable, std::uint64_t otherwise) {
 // Tells RapidCheck the seed and how much to try; before it is asked for anything.
 const bool told = [] {
   const auto seed = number_from("SEQUENCER_SEED", std::random_device{}());
-  const auto runs = 200 * number_from("SEQUENCER_SCALE", 1);
+  const auto runs = 1'000 * number_from("SEQUENCER_SCALE", 1);
   const auto words = "seed=" + std::to_string(seed) + " max_success=" + std::to_string(runs);
   std::cout << "SEQUENCER_SEED=" << seed << std::endl;
   return ::setenv("RC_PARAMS", words.c_str(), 0) == 0;
@@ -74,7 +74,7 @@ TEST(Paxos, ChoosesAtMostOneValue) {
 
 TEST(Paxos, EachFaultIsFound) {
   for (const auto fault : {paxos_fault::forgetful_disk, paxos_fault::own_value_always,
-                           paxos_fault::ballots_again}) {
+                           paxos_fault::one_name_for_all}) {
     EXPECT_TRUE(is_found([&](std::uint64_t seed) {
       paxos run(choices::from_seed(seed, 500), fault);
       run.run();
@@ -90,7 +90,7 @@ TEST(Raft, LogsHaveOnePrefixAndWhatIsCommittedStays) {
   std::size_t committed = 0;
   std::size_t removed = 0;
   EXPECT_TRUE(rc::check("election safety, log matching, state machine safety", [&] {
-    raft run(any_choices(1'500), raft_fault::none);
+    raft run(any_choices(2'500), raft_fault::none);
     run.run();
     elections += run.elections();
     committed += run.committed();
@@ -100,7 +100,7 @@ TEST(Raft, LogsHaveOnePrefixAndWhatIsCommittedStays) {
   std::cout << elections << " leaders, " << committed << " entries committed, " << removed
             << " removed\n";
   EXPECT_GT(elections, 200u);
-  EXPECT_GT(committed, 200u);
+  EXPECT_GT(committed, 150u);
   EXPECT_GT(removed, 20u);
 }
 
@@ -108,7 +108,7 @@ TEST(Raft, EachFaultIsFound) {
   for (const auto fault : {raft_fault::forgets_votes, raft_fault::votes_for_any_log,
                            raft_fault::takes_any_prefix}) {
     EXPECT_TRUE(is_found([&](std::uint64_t seed) {
-      raft run(choices::from_seed(seed, 1'500), fault);
+      raft run(choices::from_seed(seed, 2'500), fault);
       run.run();
       return !run.broken().empty();
     })) << static_cast<int>(fault);

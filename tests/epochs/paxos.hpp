@@ -19,7 +19,7 @@
 namespace sequencer::epochs {
 
 // What is wrong on purpose, so that the check is seen to find it.
-enum class paxos_fault { none, forgetful_disk, own_value_always, ballots_again };
+enum class paxos_fault { none, forgetful_disk, own_value_always, one_name_for_all };
 
 using value = int;
 
@@ -55,7 +55,7 @@ class paxos {
     proposers_.resize(2 + chance_.below(2));
     for (std::size_t i = 0; i < proposers_.size(); ++i) {
       proposers_[i].mark = std::make_unique<unsure_mark>();
-      proposers_[i].restart(i + 1);
+      proposers_[i].restart(name_of(i));
     }
   }
 
@@ -115,8 +115,11 @@ class paxos {
       return;
     }
     const auto proposer = chance_.below(proposers_.size());
-    if (fault_ == paxos_fault::ballots_again) proposers_[proposer].mark->put_back(0);
-    proposers_[proposer].restart(fault_ == paxos_fault::ballots_again ? 1 : proposer + 1);
+    proposers_[proposer].restart(name_of(proposer));
+  }
+
+  std::uint64_t name_of(std::size_t proposer) const {
+    return fault_ == paxos_fault::one_name_for_all ? 1 : proposer + 1;
   }
 
   void begin(std::size_t who) {
@@ -162,15 +165,15 @@ class paxos {
     }
   }
 
-  // What each acceptor has on its disk, or answered from.
+  // What each acceptor answers from. A write that failed counts from a restart on that finds it:
+  // until then nobody was told, and the next write may replace it.
   void look() {
     for (std::size_t i = 0; i < acceptors_.size(); ++i) {
-      for (const auto& now : {acceptors_[i].disk->durable, acceptors_[i].rule->state()}) {
-        if (now.accepted.is_none()) continue;
-        auto& who = accepted_[{now.accepted, now.value}];
-        who.insert(i);
-        if (who.size() >= quorum_of(acceptors_.size())) chosen_.insert(now.value);
-      }
+      const auto& now = acceptors_[i].rule->state();
+      if (now.accepted.is_none()) continue;
+      auto& who = accepted_[{now.accepted, now.value}];
+      who.insert(i);
+      if (who.size() >= quorum_of(acceptors_.size())) chosen_.insert(now.value);
     }
   }
 

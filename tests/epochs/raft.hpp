@@ -95,11 +95,11 @@ class raft {
   void step() {
     const auto what = chance_.below(100);
     const auto who = chance_.below(nodes_.size());
-    if (what < 58) return net_.step(chance_, [&](const message& m) { receive(m); });
-    if (what < 64) return stand(who);
-    if (what < 88) return lead(who);
-    if (what < 92) return fall(who);
-    if (what < 94) nodes_[who].mark->fail(chance_.in_percent(50));
+    if (what < 70) return net_.step(chance_, [&](const message& m) { receive(m); });
+    if (what < 72) return stand(who);
+    if (what < 95) return lead(who);
+    if (what < 98) return fall(who);
+    if (what < 99) nodes_[who].mark->fail(chance_.in_percent(50));
   }
 
   void fall(std::size_t who) {
