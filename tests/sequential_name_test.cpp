@@ -91,8 +91,8 @@ TEST(NamePath, IsWhatZooKeeperTakes) {
     EXPECT_TRUE(is_name_prefix(good)) << good;
   }
   for (const auto* bad : {"", "a", "//", "/a//b", "/./a", "/a/../b", "/a\n", "/\x7f", "/\xc2\x80",
-                          "/\xee\x80\x80", "/\xef\xbf\xbd", "/\xf0\x9f\x98\x80", "/\xc3", "/\xc0\xaf",
-                          "/\xff", "/\xed\xa0\x80", "/\xe0\x80\xaf"}) {
+                          "/\xee\x80\x80", "/\xef\xbf\xbd", "/\xf0\x9f\x98\x80", "/\xc3",
+                          "/\xc0\xaf", "/\xff", "/\xed\xa0\x80", "/\xe0\x80\xaf"}) {
     EXPECT_FALSE(is_name_path(bad)) << bad;
     EXPECT_FALSE(is_name_prefix(bad)) << bad;
   }

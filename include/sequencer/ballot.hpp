@@ -15,8 +15,8 @@
 
 namespace sequencer {
 
-// (round, node): the number of a proposal in Paxos. Ordered by round first; the node makes it unique
-// without anybody being asked, where an epoch is unique because somebody gave it out.
+// (round, node): the number of a proposal in Paxos. Ordered by round first; the node makes it
+// unique without anybody being asked, where an epoch is unique because somebody gave it out.
 // (Lamport, "Paxos Made Simple", 2001.)
 struct ballot {
   sequence round = 0;      // from 1; 0: no ballot, below all

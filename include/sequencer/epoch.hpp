@@ -15,8 +15,8 @@ namespace sequencer {
 // used, so that no two owners ever have the same one. Its number is the owner's fencing token (see
 // fence.hpp) and the upper half of what he issues (see epoch_sequence.hpp).
 //
-// The mark belongs to one process at a time, as a checkpoint does; who may begin an epoch is decided
-// elsewhere (a lock, an election).
+// The mark belongs to one process at a time, as a checkpoint does; who may begin an epoch is
+// decided elsewhere (a lock, an election).
 template <mark_store Mark>
 class epoch {
  public:
@@ -29,8 +29,8 @@ class epoch {
   // Threads: one at a time. Progress: as the mark's store().
   // Order: greater than whatever any earlier owner of the mark began.
   // Fails: exhausted, there is none above `seen` or the mark; fenced, the mark went back below an
-  // epoch begun here, it is an older copy; else what the store failed with. Then the epoch of before
-  // is still the current one.
+  // epoch begun here, it is an older copy; else what the store failed with. Then the epoch of
+  // before is still the current one.
   result<sequence> begin(std::uint64_t seen = 0) noexcept {
     const std::uint64_t found = mark_->load();
     // relaxed: written by this call only

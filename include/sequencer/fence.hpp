@@ -14,8 +14,8 @@ namespace sequencer {
 
 // What stands before a resource and refuses owners who are late: a lock alone cannot, because its
 // holder may be paused past the end of his right and write when the next one has begun. Each owner
-// has a token, greater than that of every owner before him (an epoch), and sends it with each write.
-// (Burrows, "The Chubby lock service", 2006, where it is a sequencer; Kleppmann, "How to do
+// has a token, greater than that of every owner before him (an epoch), and sends it with each
+// write. (Burrows, "The Chubby lock service", 2006, where it is a sequencer; Kleppmann, "How to do
 // distributed locking", 2016.)
 //
 // Equal tokens are taken for one owner: that no two owners share one is the duty of who gives them

@@ -94,9 +94,9 @@ inline bool terms_are_sound(std::uint64_t before, std::span<const std::uint64_t>
 }  // namespace detail
 
 // The prefix rule of Raft's AppendEntries: entries are taken only behind an entry that is the same
-// here and there; then all before it is the same too (the log matching property). Only an entry that
-// contradicts a sent one is removed, with all behind it: a late message, which has fewer entries than
-// are here, removes nothing.
+// here and there; then all before it is the same too (the log matching property). Only an entry
+// that contradicts a sent one is removed, with all behind it: a late message, which has fewer
+// entries than are here, removes nothing.
 // `before`: position of the entry in front of those sent; `terms`: their terms, in order;
 // `committed`: index up to which entries are known to be committed.
 // Threads: as the log's. Progress: by the number of entries looked at; no allocation.

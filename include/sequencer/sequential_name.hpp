@@ -59,8 +59,8 @@ class name_format {
   sequence last_;
 };
 
-// ZooKeeper's: "%010d" of a signed 32-bit number. Ours ends at 2147483647, where ZooKeeper's goes on
-// with -2147483648, which sorts before all others (ZOOKEEPER-2944).
+// ZooKeeper's: "%010d" of a signed 32-bit number. Ours ends at 2147483647, where ZooKeeper's goes
+// on with -2147483648, which sorts before all others (ZOOKEEPER-2944).
 inline constexpr name_format int32_names(10, 2'147'483'647);
 // Ten digits as well, and all numbers that they hold.
 inline constexpr name_format ten_digit_names(10);

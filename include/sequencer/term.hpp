@@ -39,8 +39,8 @@ class term {
   // Hears of a term, with whatever message. A higher one becomes the current one, without a vote,
   // and is durable before this returns: a leader or candidate of the old one is a follower now.
   // Progress: as the mark's store(), for a higher term; else wait-free.
-  // Fails: fenced, the message is of an older term: answer with the current one; invalid, 0 or above
-  // `last`; else what the store failed with: the term of before stands.
+  // Fails: fenced, the message is of an older term: answer with the current one; invalid, 0 or
+  // above `last`; else what the store failed with: the term of before stands.
   result<sequence> hear(std::uint64_t other) noexcept {
     if (other == 0 || other > last) return errc::invalid;
     if (other < current()) return errc::fenced;

@@ -14,8 +14,8 @@
 #include "choices.hpp"
 #include "tests/unsure_mark.hpp"
 
-// Single-decree Paxos on `acceptor` and `ballots`, over a network that loses, doubles and overtakes,
-// with nodes that fall and come back. What was chosen is seen from outside.
+// Single-decree Paxos on `acceptor` and `ballots`, over a network that loses, doubles and
+// overtakes, with nodes that fall and come back. What was chosen is seen from outside.
 namespace sequencer::epochs {
 
 // What is wrong on purpose, so that the check is seen to find it.

@@ -221,7 +221,8 @@ TEST_F(zookeeper_test, the_same_program_gives_the_same_names) {
   std::mt19937_64 random(seed());
   const auto below = [&](std::size_t bound) { return random() % bound; };
   const std::vector<std::string> paths{"/tasks", "/locks", "/t\xc3\xa4sks", "/with.dot-1"};
-  const std::vector<std::string> prefixes{"task_", "", "n-", "lock-7", "..", "_c_0a-lock-", "\xc3\xa9"};
+  const std::vector<std::string> prefixes{"task_", "",            "n-",      "lock-7",
+                                          "..",    "_c_0a-lock-", "\xc3\xa9"};
   const int flags[] = {ZOO_SEQUENCE, ZOO_SEQUENCE | ZOO_EPHEMERAL};
   std::map<std::string, std::unique_ptr<parent>> ours;
   for (const auto& path : paths) {
@@ -307,8 +308,8 @@ TEST_F(zookeeper_test, the_same_paths_are_refused) {
   EXPECT_GT(refused, 400);
 }
 
-// A deliberate difference: a number whose name is there already. ZooKeeper's create fails, and fails
-// again, as the number stays; ours goes on with the next one.
+// A deliberate difference: a number whose name is there already. ZooKeeper's create fails, and
+// fails again, as the number stays; ours goes on with the next one.
 TEST_F(zookeeper_test, differs_where_the_numbers_name_is_there) {
   ASSERT_EQ(create("/full", 0).code, ZOK);
   parent mine("/full");

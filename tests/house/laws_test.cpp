@@ -114,6 +114,15 @@ TEST(ledger, lets_a_kept_ledger_pass) {
 TEST(ledger, catches_a_default_order) {
   EXPECT_THAT(memory_order_ledger(library("int a = word_.load();\n")), says("does not name"));
 }
+TEST(ledger, knows_a_durable_mark_from_an_atomic) {
+  EXPECT_THAT(memory_order_ledger(library("auto n = mark_->load();\nmark_->store(n);\n")),
+              IsEmpty());
+  EXPECT_THAT(memory_order_ledger(library("mark_.store(n, detail::release);\n")), says("no tag"));
+  EXPECT_THAT(memory_order_ledger(library("auto n = mark_.fetch_add(1);\n")),
+              says("does not name"));
+  EXPECT_THAT(memory_order_ledger(library("auto n = word_mark_.load();\n")),
+              says("does not name"));
+}
 TEST(ledger, catches_an_exchange_with_one_of_its_two_orders) {
   EXPECT_THAT(memory_order_ledger(library(
                   "// relaxed: why\nword_.compare_exchange_weak(a, b, detail::relaxed);\n")),

@@ -3,6 +3,7 @@
 // The memory-order ledger.
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <regex>
@@ -26,6 +27,7 @@ bool is_library(const source& file) {
 struct operation {
   std::size_t first_line;  // from 1
   std::size_t last_line;
+  std::string on;  // the variable, where it is a plain one
   std::string name;
   std::vector<std::string> orders;
 
@@ -68,14 +70,14 @@ std::vector<std::string> orders_in(std::string_view arguments) {
 
 std::vector<operation> operations_in(const source& file) {
   static const std::regex call(
-      R"((?:\.|->)\s*(load|store|exchange|fetch_\w+|compare_exchange_\w+|test_and_set)\s*\()");
+      R"((\w*)(?:\.|->)\s*(load|store|exchange|fetch_\w+|compare_exchange_\w+|test_and_set)\s*\()");
   const auto code = file.code();
   std::vector<operation> all;
   for (std::sregex_iterator at(code.begin(), code.end(), call), end; at != end; ++at) {
     const auto open = static_cast<std::size_t>(at->position() + at->length() - 1);
     const auto close = closing_parenthesis(code, open);
-    all.push_back({line_of(code, static_cast<std::size_t>(at->position(1))),
-                   line_of(code, std::min(close, code.size() - 1)), (*at)[1],
+    all.push_back({line_of(code, static_cast<std::size_t>(at->position(2))),
+                   line_of(code, std::min(close, code.size() - 1)), (*at)[1], (*at)[2],
                    orders_in(std::string_view(code).substr(open + 1, close - open - 1))});
   }
   return all;
@@ -126,10 +128,17 @@ bool nearby(const operation& op, Wanted wanted) {
   return false;
 }
 
+bool is_a_marks(const operation& op) {
+  return op.orders.empty() && (op.name == "load" || op.name == "store") &&
+         std::find(std::begin(names_of_marks), std::end(names_of_marks), op.on) !=
+             std::end(names_of_marks);
+}
+
 void check_operation(const operation& op, const source& file, findings& broken) {
   const auto report = [&](std::string what) {
     broken.push_back({file.path, op.first_line, op.name + " " + std::move(what)});
   };
+  if (is_a_marks(op)) return;
   if (op.orders.size() < op.orders_needed()) return report("does not name its memory order");
   if (op.is_relaxed()) {
     if (!nearby(op, [&](auto n) { return claims_relaxed(file.lines[n - 1]); })) {

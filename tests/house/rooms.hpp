@@ -171,6 +171,11 @@ inline constexpr std::string_view throwing_headers[] = {"include/sequencer/or_th
                                                         "include/sequencer/guarded.hpp"};
 inline constexpr std::string_view atomics_seam = "include/sequencer/detail/atomic.hpp";
 
+// What a mark_store, or what is like one, is called: its load() and store() are durable and name
+// no order. An atomic of such a name still needs one: contract/strict_orders compiles none without.
+inline constexpr std::string_view names_of_marks[] = {"m",     "seen", "mark",
+                                                      "mark_", "keep", "keep_"};
+
 // One name, one meaning: words that the field uses for something that has another name here.
 struct synonym {
   std::string_view word;
