@@ -22,15 +22,15 @@ struct disk_mark {
 
 // Who sees a token, let in or refused, sees what its owner did before he showed it.
 struct owners_before_a_fence : rl::test_suite<owners_before_a_fence, 3> {
-  fence before;
+  fence here;
   model::plain<int> work[3];
 
   void thread(unsigned index) {
     const sequence token = index + 1;
     work[index] = static_cast<int>(index) + 1;
     for (int writes = 0; writes != 2; ++writes) {
-      const auto answer = before.admit(token);
-      const auto highest = before.highest();
+      const auto answer = here.admit(token);
+      const auto highest = here.highest();
       model::require(highest >= token, "a token that was shown is not counted");
       if (answer) continue;
       model::require(answer.code() == errc::fenced, "refused for another reason");
@@ -38,49 +38,64 @@ struct owners_before_a_fence : rl::test_suite<owners_before_a_fence, 3> {
       model::require(work[highest - 1] == static_cast<int>(highest), "work not seen");
     }
   }
-  void after() { model::require(before.highest() == 3, "the highest token was lost"); }
+  void after() { model::require(here.highest() == 3, "the highest token was lost"); }
 };
 
 // Who raises the fence sees what the owner before did while he was let in.
 struct old_and_new_owner : rl::test_suite<old_and_new_owner, 2> {
-  fence before;
+  fence here;
   model::plain<int> work;
   model::atomic<int> let_in{0};
 
   void thread(unsigned index) {
     if (index == 0) {
       work = 7;
-      if (before.admit(1)) let_in.store(1, detail::relaxed);
+      if (here.admit(1)) let_in.store(1, detail::relaxed);
       return;
     }
     if (let_in.load(detail::relaxed) == 0) return;
-    model::require(static_cast<bool>(before.admit(2)), "a newer owner is refused");
+    model::require(static_cast<bool>(here.admit(2)), "a newer owner is refused");
     model::require(work == 7, "what the owner before did is not seen");
-    model::require(!before.admit(1), "a late owner is let in");
+    model::require(!here.admit(1), "a late owner is let in");
   }
 };
 
 // Nothing is let in that is not on the disk, and nobody lower afterwards.
 struct owners_before_a_durable_fence : rl::test_suite<owners_before_a_durable_fence, 3> {
   disk_mark mark;
-  durable_fence<disk_mark> before{mark};
+  durable_fence<disk_mark> here{mark};
   model::plain<int> work[3];
 
   void thread(unsigned index) {
     const sequence token = index / 2 + 1;  // the first owner has two threads
     if (index != 1) work[index] = 7;
-    const auto answer = before.admit(token);
+    const auto answer = here.admit(token);
     if (!answer) {
       model::require(answer.code() == errc::fenced && token == 1, "refused without reason");
       model::require(work[2] == 7, "what the newer owner did is not seen");
     } else if (token == 2) {
       // No other token comes: the disk is at rest.
       model::require(mark.number == 2, "let in before it was durable");
-      model::require(!before.admit(1), "a late owner is let in");
+      model::require(!here.admit(1), "a late owner is let in");
     }
   }
   void after() {
-    model::require(mark.number == 2 && before.highest() == 2, "the highest token was lost");
+    model::require(mark.number == 2 && here.highest() == 2, "the highest token was lost");
+  }
+};
+
+// Who sees a mark sees what its writer did before.
+struct one_marks_and_one_reads : rl::test_suite<one_marks_and_one_reads, 2> {
+  memory_mark mark;
+  model::plain<int> work;
+
+  void thread(unsigned index) {
+    if (index == 0) {
+      work = 7;
+      model::require(*mark.store(5) == 5, "another number");
+    } else if (mark.load() == 5) {
+      model::require(work == 7, "work not seen");
+    }
   }
 };
 
@@ -105,6 +120,7 @@ int main(int count, char** words) {
   program.run<owners_before_a_fence>("owners_before_a_fence", {});
   program.run<old_and_new_owner>("old_and_new_owner", {});
   program.run<owners_before_a_durable_fence>("owners_before_a_durable_fence", {});
+  program.run<one_marks_and_one_reads>("one_marks_and_one_reads", {});
   program.run<one_begins_and_one_reads>("one_begins_and_one_reads", {});
   return program.verdict();
 }
