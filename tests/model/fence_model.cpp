@@ -60,6 +60,21 @@ struct old_and_new_owner : rl::test_suite<old_and_new_owner, 2> {
   }
 };
 
+// Who is refused sees it by the refusal alone, whether he found the newer token or lost against it.
+struct late_owner : rl::test_suite<late_owner, 2> {
+  fence here;
+  model::plain<int> work;
+
+  void thread(unsigned index) {
+    if (index == 0) {
+      work = 7;
+      model::require(static_cast<bool>(here.admit(2)), "the newer owner is refused");
+    } else if (!here.admit(1)) {
+      model::require(work == 7, "what the newer owner did is not seen");
+    }
+  }
+};
+
 // Nothing is let in that is not on the disk, and nobody lower afterwards.
 struct owners_before_a_durable_fence : rl::test_suite<owners_before_a_durable_fence, 3> {
   disk_mark mark;
@@ -119,6 +134,7 @@ int main(int count, char** words) {
   model::program program(count, words);
   program.run<owners_before_a_fence>("owners_before_a_fence", {});
   program.run<old_and_new_owner>("old_and_new_owner", {});
+  program.run<late_owner>("late_owner", {});
   program.run<owners_before_a_durable_fence>("owners_before_a_durable_fence", {});
   program.run<one_marks_and_one_reads>("one_marks_and_one_reads", {});
   program.run<one_begins_and_one_reads>("one_begins_and_one_reads", {});
