@@ -100,6 +100,14 @@ inline constexpr room rooms[] = {
     {"include/sequencer/prev_link.hpp", 2, 0},
     {"include/sequencer/sequential_name.hpp", 2, 0},
     {"include/sequencer/name_list.hpp", 2, 1},
+    {"include/sequencer/partitioned.hpp", 2, 0},
+    {"include/sequencer/producer_state.hpp", 2, 0},
+    {"include/sequencer/assignment.hpp", 2, 0},
+    {"include/sequencer/membership.hpp", 2, 0},
+    {"include/sequencer/partitioner.hpp", 2, 1},
+    {"include/sequencer/detail/group_roll.hpp", 2, 1},
+    {"include/sequencer/detail/group_share.hpp", 2, 1},
+    {"include/sequencer/group.hpp", 2, 2},
     {"include/sequencer/batch.hpp", 3, 0},
     {"include/sequencer/stage.hpp", 3, 1},
     {"include/sequencer/detail/running_stage.hpp", 3, 2},
@@ -157,6 +165,7 @@ inline constexpr guest guests[] = {
     {"hiredis", {"perf/"}},
     {"oneapi", {"perf/"}},
     {"xenium", {"perf/"}},
+    {"librdkafka", {"perf/", "tests/"}},
 };
 
 // First parts of paths that belong to the system.
