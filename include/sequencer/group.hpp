@@ -125,11 +125,9 @@ class group {
     return membership{who.id, now()};
   }
 
-  // The newest generation. Progress: wait-free, one load. Order: that generation's assignment.
-  std::uint64_t generation() const noexcept {
-    // order: generation-seen <- generation-begun: who owns what
-    return generation_.load(detail::acquire);
-  }
+  // The newest generation: another than a member's own tells it to renew. Progress: wait-free, one
+  // load. Order: none.
+  std::uint64_t generation() const noexcept { return now(); }
 
   // Names, in their order. Progress: blocking (a mutex), allocates.
   std::vector<std::string> members() const {
@@ -263,7 +261,7 @@ class group {
   }
 
   std::uint64_t now() const noexcept {
-    // relaxed: changes under the lock that is held.
+    // relaxed: who acts on it takes a lock, under which it changes.
     return generation_.load(detail::relaxed);
   }
 
@@ -351,8 +349,8 @@ class group {
       at.owner = wanted[p] == assignment::nobody ? 0 : roll_.id_of(wanted[p]);
       at.placed = at.placed && cooperative && stays;
     }
-    // order: generation-begun -> generation-seen: who owns what
-    generation_.store(generation, detail::release);
+    // relaxed: as now()
+    generation_.store(generation, detail::relaxed);
   }
 
   void give_up(detail::group_share& at) {
