@@ -34,6 +34,10 @@ cases of_numbers() {
        run_durable_systems},
       {"recovery", "open after SIGKILL to the first number, 1 and 65,536 sequences", 10, 7, 15,
        run_recovery},
+      {"partitions", "a partition for each thread, against words that nobody shares", 4, 2, 20,
+       run_partitions},
+      {"partitioner", "the partition of a key of 16 bytes, against librdkafka", 4, 2, 10,
+       run_partitioner},
   };
 }
 

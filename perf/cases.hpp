@@ -95,6 +95,10 @@ void run_clock_lamport(surroundings& in);
 void run_clock_hybrid(surroundings& in);
 void run_clock_vector(surroundings& in);
 
+// partition_case.cpp
+void run_partitions(surroundings& in);
+void run_partitioner(surroundings& in);
+
 // Takes the part of the process that is killed; `arguments` as recovery_case.cpp passes them.
 int run_victim(const std::vector<std::string>& arguments);
 

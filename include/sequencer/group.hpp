@@ -44,25 +44,29 @@ struct group_options {
 // holds its partition's while it is stored, so that the next owner begins behind it or it is
 // refused; commits in other partitions, lag and committed go on.
 //
-// Threads: any. It must outlive none of its members: they are plain values.
+// Threads: any. A membership is a plain value and may outlive the group.
 template <mark_store Mark>
 class group {
  public:
   static constexpr std::size_t max_name = 255;
 
-  // offsets: one mark for each partition. All marks, and the log, must outlive the group, and belong
-  // to it alone. Fails: another number of marks than partitions stops the process.
-  group(const partitioned& log, std::span<Mark> offsets, Mark& generation,
+  // offsets: a mark for each partition; mark: that of the generation. They and the log must outlive
+  // the group, and the marks be its own. Fails: another number of marks than partitions stops the
+  // process.
+  group(const partitioned& log, std::span<Mark> offsets, Mark& mark,
         group_options how = {})
       : log_(log),
         offsets_(offsets),
-        mark_(generation),
+        mark_(mark),
         how_(how),
         shares_(std::make_unique<detail::group_share[]>(log.count())),
-        asked_(generation.load()),
+        asked_(mark.load()),
         generation_(asked_) {
     if (offsets.size() != log.count()) detail::stop("a group has one mark for each partition");
-    for (std::uint32_t p = 0; p != log.count(); ++p) shares_[p].keep(offsets[p].load());
+    for (std::uint32_t p = 0; p != log.count(); ++p) {
+      const auto& seen = offsets[p];
+      shares_[p].keep(seen.load());
+    }
   }
   group(const group&) = delete;
   group& operator=(const group&) = delete;
@@ -286,7 +290,8 @@ class group {
   result<sequence> keep(std::uint32_t p, sequence next) noexcept {
     if (next > log_.log_end(p)) return errc::invalid;
     if (next == top) return errc::exhausted;
-    const auto kept = offsets_[p].store(next + 1);
+    auto& mark = offsets_[p];
+    const auto kept = mark.store(next + 1);
     if (!kept) return kept.code();
     shares_[p].keep(next + 1);
     return next;

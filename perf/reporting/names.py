@@ -5,7 +5,7 @@ import re
 
 # A case that nothing here knows is shown under "Other cases" by its own name.
 GROUPS = (
-    ("Numbers from memory", r"counter_(?!durable).*|block_gap|block_tiers"),
+    ("Numbers from memory", r"counter_(?!durable).*|block_gap|block_tiers|partition.*"),
     ("Durable numbers", r"counter_durable.*|durable_(?!restart).*"),
     ("Restarting", r"recovery.*|durable_restart.*"),
     ("One producer, one consumer", r"unicast_.*|sweep_.*|placements"),
@@ -49,6 +49,8 @@ TITLES = (
     (r"wake", "Waking a parked consumer"),
     (r"parking_publish", "Publishing to a consumer that may park"),
     (r"one_way_(\d+)m", r"\1 million events a second"),
+    (r"partitions", "A partition for each thread"),
+    (r"partitioner", "The partition of a key"),
     (r"one_way_(\d+)k", r"\1 thousand events a second"),
     (r"clock_lamport_tick", "A Lamport clock's event"),
     (r"clock_lamport_observe", "A Lamport clock's received message"),

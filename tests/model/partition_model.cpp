@@ -151,7 +151,7 @@ int main(int count, char** words) {
   program.run<writer_trimmer_and_looker>("writer_trimmer_and_looker", {.bound = 2});
   program.run<two_raisers>("two_raisers", {});
   program.run<owner_and_onlooker>("owner_and_onlooker", {.runs = 10'000, .bound = 2});
-  program.run<late_commit>("late_commit",
-                           {.runs = 10'000, .bound = 1, .full_bound = 2});
+  // By chance alone: two regroupings have too many steps to try every order of them.
+  program.run<late_commit>("late_commit", {.bound = 0, .full_bound = 0});
   return program.verdict();
 }
