@@ -200,7 +200,7 @@ struct oracle {
 // Producers that resend, skip, restart and come from nowhere, near the wrap.
 TEST(ProducerStateAgainstAnOracle, RandomBatchesHaveTheSameVerdicts) {
   std::mt19937_64 random(stress::seed_of_run());
-  const auto below = [&](std::int64_t n) { return static_cast<std::int32_t>(random() % n); };
+  const auto below = [&](std::size_t n) { return static_cast<std::int32_t>(random() % n); };
   for (int round = 0; round != 40; ++round) {
     partitioned log(1);
     producer_state state(100);
@@ -213,8 +213,8 @@ TEST(ProducerStateAgainstAnOracle, RandomBatchesHaveTheSameVerdicts) {
         batch.first = below(2) == 0 ? 0 : last_number - below(20);
       } else {
         const auto& mine = at->second;
-        batch = mine[mine.size() - 1 -
-                     static_cast<std::size_t>(below(std::min<std::int64_t>(8, mine.size())))].batch;
+        const auto back = 1 + random() % std::min<std::size_t>(8, mine.size());
+        batch = mine[mine.size() - back].batch;
         if (below(3) != 0) {
           batch = mine.back().batch;
           batch.first = producer_state::after(batch.first, batch.count - (below(8) == 0 ? 1 : 0));

@@ -52,8 +52,8 @@ client make(rd_kafka_type_t type, const std::map<std::string, std::string>& sett
   return made;
 }
 
-// A consumer, and what it has. Its session lasts longer than the three seconds for which that broker
-// waits for more members.
+// A consumer, and what it has. Its session lasts longer than the three seconds for which that
+// broker waits for more members.
 class consumer {
  public:
   consumer(const std::string& brokers, const std::string& group, const std::string& strategy)

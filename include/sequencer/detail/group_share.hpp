@@ -62,10 +62,10 @@ struct alignas(interference_size) group_share {
     return {first, position};
   }
 
+  // Nobody's, until a generation gives it to somebody.
   void free() noexcept {
     owner = 0;
     leaving = false;
-    placed = false;
   }
 };
 static_assert(sizeof(group_share) == interference_size);
