@@ -25,6 +25,7 @@ file_image checkpoint_state::image_of_file() {
   image.header = pages_.file_header();
   image.header.parent_uuid = pages_.header().image->header.uuid;
   for (std::size_t i = 0; i < ledger_pages; ++i) image.ledger[i] = *pages_.ledger(i).image;
+  image.version = pages_.version();
   image.records.reserve(pages_.pairs());
   for (std::size_t i = 0; i < pages_.pairs(); ++i) {
     image.records.push_back(*pages_.records(i).image);
@@ -130,6 +131,7 @@ void checkpoint_state::raise_to_floor(sequence floor) {
   for (std::size_t place = 0; place < pages_.pairs() * records_per_page; ++place) {
     auto& of = pages_.record_at(place);
     if (of.state != static_cast<std::uint8_t>(record_state::used)) continue;
+    if (of.kind == static_cast<std::uint8_t>(record_kind::mark)) continue;  // names no order
     const bool damaged = pages_.records(place / records_per_page).one_damaged;
     const bool exact = (of.flags & clean) != 0 && !damaged;
     const auto known = exact ? of.next : of.settled;

@@ -53,6 +53,14 @@ result<durable_cpu_blocks> checkpoint::cpu_blocks(std::string_view name,
   return state_ ? state_->cpu_blocks(name, options) : emptied();
 }
 
+result<durable_mark> checkpoint::mark(std::string_view name, mark_options options) {
+  return state_ ? state_->mark(name, options) : emptied();
+}
+
+result<std::uint64_t> durable_mark::store(std::uint64_t number) noexcept {
+  return state_->store_mark(*mark_, number);
+}
+
 result<std::vector<hole>> checkpoint::holes(std::string_view name) const {
   return state_ ? state_->holes(name) : emptied();
 }

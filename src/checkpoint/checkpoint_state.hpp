@@ -75,6 +75,17 @@ struct open_sequence {
   }
 };
 
+// A mark that this process has opened. Its address is stable.
+struct open_mark {
+  open_mark(std::size_t place, std::uint64_t number) : place(place), number(number) {}
+
+  const std::size_t place;
+  atomic<std::uint64_t> number;
+};
+
+// What to call for a record that was asked for as another kind.
+const char* how_to_open(format::record_kind kind) noexcept;
+
 // Where callers shall ask for more: when half of what is left below the mark is used.
 sequence soft_mark(const open_sequence& of, sequence mark) noexcept;
 
@@ -112,6 +123,8 @@ class checkpoint_state final : public mark_keeper,
   result<durable_cpu_blocks> cpu_blocks(std::string_view name,
                                         const block_sequence_options& asked);
   result<std::vector<hole>> holes(std::string_view name);
+  result<durable_mark> mark(std::string_view name, const mark_options& asked);  // marks.cpp
+  result<std::uint64_t> store_mark(open_mark& to, std::uint64_t number) noexcept;
   std::vector<sequence_status> list();
   checkpoint_metrics metrics();
 
@@ -167,6 +180,9 @@ class checkpoint_state final : public mark_keeper,
   std::optional<std::size_t> find(std::string_view name);
   std::string name_at(std::size_t place);
   result<record_place> create_record(std::string_view name, const wishes& asked);
+  result<record_place> add_record(std::string_view name, format::record made);
+  errc write_as_version(std::uint32_t wanted) noexcept;
+  result<void> check_name(std::string_view name) const;
   result<record_place> free_place(std::size_t records);
   result<void> agree(std::string_view name, std::size_t place, const wishes& asked);
   result<void> grow_file(std::size_t page);
@@ -296,6 +312,7 @@ class checkpoint_state final : public mark_keeper,
   std::size_t full_pages_ = 0;  // pages below have no free record
   std::deque<open_sequence> open_;
   std::unordered_map<std::size_t, open_sequence*> open_by_place_;
+  std::deque<open_mark> open_marks_;
   std::vector<std::uint8_t> repaired_;  // by pair: both copies were sound, or have been mended
   format::bytes16 nonce_on_disk_{};
   format::bytes16 next_nonce_{};

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <type_traits>
 
-// The checkpoint file, format version 1. docs/format.md is the prose; this is its only header of
-// constants. All integers are little endian.
+// The checkpoint file, format versions 1 and 2. docs/format.md is the prose; this is its only header
+// of constants. All integers are little endian.
 //
 //   page 0, 1          file header, copies A and B
 //   page 2 .. 7        ledger of holes, pages 0..2, each A then B
@@ -19,7 +19,8 @@ namespace sequencer::detail::format {
 
 inline constexpr std::uint64_t magic = 0x3154504b43514553;  // "SEQCKPT1"
 inline constexpr std::uint64_t magic_of_other_byte_order = 0x534551434b505431;
-inline constexpr std::uint32_t version = 1;
+inline constexpr std::uint32_t first_version = 1;
+inline constexpr std::uint32_t version = 2;  // since a record can be a mark or a named sequence
 
 inline constexpr std::size_t page_bytes = 4096;
 inline constexpr std::size_t page_header_bytes = 128;
@@ -72,7 +73,7 @@ enum header_flag : std::uint64_t {
 inline constexpr std::uint64_t byte_order_mark = 0x0102030405060708;
 
 enum class record_state : std::uint8_t { free = 0, used = 1, dropped = 2, name_tail = 3 };
-enum class record_kind : std::uint8_t { strict = 1, blocks = 2 };
+enum class record_kind : std::uint8_t { strict = 1, blocks = 2, mark = 3 };
 
 enum record_flag : std::uint8_t {
   clean = 1,      // `next` is exact: nobody has taken numbers since it was written

@@ -50,10 +50,18 @@ class temporary {
   int why_ = 0;
 };
 
+// What the pages of one file have in common.
+struct common {
+  bytes16 uuid;
+  std::uint64_t epoch;
+  std::uint32_t version;
+};
+
 int write_twice(os& system, int fd, page& content, page_kind kind, std::uint32_t index,
-                const bytes16& uuid, std::uint64_t epoch) {
+                const common& of) {
   for (int copy = 0; copy < 2; ++copy) {
-    seal(content, kind, index, static_cast<std::uint64_t>(copy) + 1, uuid, epoch);
+    seal(content, kind, index, static_cast<std::uint64_t>(copy) + 1, of.uuid, of.epoch,
+         of.version);
     const auto at = offset_of(kind, index, copy);
     if (const int bad = write_fully(system, fd, &content, page_bytes, at, false)) return bad;
   }
@@ -61,16 +69,16 @@ int write_twice(os& system, int fd, page& content, page_kind kind, std::uint32_t
 }
 
 int write_pages(os& system, int fd, file_image& image, const bytes16& uuid) {
-  const auto epoch = image.header.open_epoch;
+  const common all{uuid, image.header.open_epoch, image.version};
   page head{};
   std::copy_n(reinterpret_cast<const std::uint8_t*>(&image.header), sizeof image.header,
               head.body.begin());
-  int bad = write_twice(system, fd, head, page_kind::header, 0, uuid, epoch);
+  int bad = write_twice(system, fd, head, page_kind::header, 0, all);
   for (std::uint32_t i = 0; bad == 0 && i < image.ledger.size(); ++i) {
-    bad = write_twice(system, fd, image.ledger[i], page_kind::ledger, i, uuid, epoch);
+    bad = write_twice(system, fd, image.ledger[i], page_kind::ledger, i, all);
   }
   for (std::uint32_t i = 0; bad == 0 && i < image.records.size(); ++i) {
-    bad = write_twice(system, fd, image.records[i], page_kind::records, i, uuid, epoch);
+    bad = write_twice(system, fd, image.records[i], page_kind::records, i, all);
   }
   return bad;
 }

@@ -18,6 +18,7 @@ struct file_image {
   format::file_header header{};
   std::vector<format::page> ledger = std::vector<format::page>(format::ledger_pages);
   std::vector<format::page> records;
+  std::uint32_t version = format::first_version;
 };
 
 // Writes a complete, synced file under a temporary name and links it to `path`, which must not

@@ -64,7 +64,9 @@ page_verdict judge(const page& found, page_kind kind, std::uint32_t index,
   if (found.header.magic == magic_of_other_byte_order) return page_verdict::other_byte_order;
   if (found.header.magic != magic) return page_verdict::foreign;
   if (checksum(found) != found.header.crc) return page_verdict::damaged;
-  if (found.header.version != version) return page_verdict::newer_version;
+  if (found.header.version < first_version || found.header.version > version) {
+    return page_verdict::newer_version;
+  }
   if (found.header.kind != static_cast<std::uint32_t>(kind) || found.header.index != index) {
     return page_verdict::foreign;
   }
@@ -73,11 +75,11 @@ page_verdict judge(const page& found, page_kind kind, std::uint32_t index,
 }
 
 void seal(page& to, page_kind kind, std::uint32_t index, std::uint64_t generation,
-          const bytes16& uuid, std::uint64_t open_epoch) noexcept {
+          const bytes16& uuid, std::uint64_t open_epoch, std::uint32_t as_version) noexcept {
   auto& header = to.header;
   header = {};
   header.magic = magic;
-  header.version = version;
+  header.version = as_version;
   header.kind = static_cast<std::uint32_t>(kind);
   header.index = index;
   header.generation = generation;
@@ -165,6 +167,7 @@ result<void> page_store::salvage_header(std::uint64_t length) {
     if (read_fully(system_, fd_, &found, sizeof found, at) != 0) continue;
     if (judge(found, page_kind::records, i / 2, nullptr) != page_verdict::sound) continue;
     header.uuid = found.header.uuid;
+    version_ = std::max(version_, found.header.version);
     epoch = std::max(epoch, found.header.open_epoch);
   }
   if (epoch == 0) {
@@ -211,8 +214,8 @@ result<void> page_store::choose(page_kind kind, std::uint32_t index, page copies
         (verdict == page_verdict::other_byte_order && sound == 0)) {
       return failure(errc::version, path_,
                      place(kind, index, 0) + " " + text(verdict) +
-                         "; this library reads version 1, little endian: open it where it was "
-                         "written");
+                         "; this library reads versions 1 and 2, little endian: open it where it "
+                         "was written");
     }
   }
   if (sound == 0) {
@@ -243,6 +246,7 @@ result<void> page_store::choose(page_kind kind, std::uint32_t index, page copies
     *into.image = copies[into.newest];
   }
   into.generation = into.image->header.generation;
+  version_ = std::max(version_, into.image->header.version);
   return {};
 }
 
@@ -327,7 +331,8 @@ int page_store::failed(const char* call, off_t at, int os_error) noexcept {
 
 void page_store::seal_next(pair& which, std::uint64_t open_epoch) noexcept {
   const bytes16 uuid = header_.image->header.uuid;
-  seal(*which.image, kind_of(which), index_of(which), which.generation + 1, uuid, open_epoch);
+  seal(*which.image, kind_of(which), index_of(which), which.generation + 1, uuid, open_epoch,
+       version_);
 }
 
 void page_store::doubt_all() noexcept {

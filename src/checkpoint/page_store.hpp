@@ -29,7 +29,8 @@ page_verdict judge(const format::page& found, format::page_kind kind, std::uint3
 
 // Fills in the page's own header and checksum.
 void seal(format::page& to, format::page_kind kind, std::uint32_t index, std::uint64_t generation,
-          const format::bytes16& uuid, std::uint64_t open_epoch) noexcept;
+          const format::bytes16& uuid, std::uint64_t open_epoch,
+          std::uint32_t version = format::first_version) noexcept;
 
 // Where a copy (0 or 1) of a page lies, in bytes.
 off_t offset_of(format::page_kind kind, std::uint32_t index, int copy) noexcept;
@@ -108,6 +109,10 @@ class page_store {
   }
   format::record& record_at(std::size_t place) noexcept;
 
+  // Of the file: the newest of its pages, and what every page is written as from now on.
+  std::uint32_t version() const noexcept { return version_; }
+  void write_as(std::uint32_t version) noexcept { version_ = version; }
+
   // What was wrong with single copies, one sentence each.
   void note(std::string finding) { findings_.push_back(std::move(finding)); }
   const std::vector<std::string>& findings() const noexcept { return findings_; }
@@ -155,6 +160,7 @@ class page_store {
   std::vector<pair*> repeated_;
   std::vector<std::string> findings_;
   bool forgiving_ = false;
+  std::uint32_t version_ = format::first_version;
   io_counts counts_;
   const char* failed_call_ = "";
   off_t failed_offset_ = 0;

@@ -78,6 +78,7 @@ sequence_status describe_record(page_store& pages, std::size_t place) {
   const auto& of = pages.record_at(place);
   sequence_status status;
   status.name = record_name(pages, place);
+  status.form = static_cast<record_form>(of.kind);
   status.blocks = of.kind == static_cast<std::uint8_t>(record_kind::blocks);
   status.durability = static_cast<durability>(of.durability);
   status.start = static_cast<sequence>(of.start);

@@ -20,10 +20,27 @@ constexpr bool within(std::uint64_t least, std::uint64_t value, std::uint64_t mo
   return least <= value && value <= most;
 }
 
-bool is_sane(const record& of) {
+// Kinds that came with version 2.
+bool is_known(record_kind kind, std::uint32_t version) {
+  switch (kind) {
+    case record_kind::strict:
+    case record_kind::blocks: return true;
+    case record_kind::mark: return version >= 2;
+  }
+  return false;
+}
+
+// A mark is exact in each copy, and no copy steps ahead of it.
+bool is_sane_mark(const record& of) {
+  const bool exact = (of.flags & clean) != 0 && of.mark == of.next && of.settled == of.next;
+  return exact && of.next <= top && of.max_step == 0;
+}
+
+bool is_sane(const record& of, std::uint32_t version) {
   const auto kind = static_cast<record_kind>(of.kind);
   const bool blocks = kind == record_kind::blocks;
-  if (!blocks && kind != record_kind::strict) return false;
+  if (!is_known(kind, version)) return false;
+  if (kind == record_kind::mark && !is_sane_mark(of)) return false;
   if (!within(1, of.durability, 3) || of.name_bytes == 0 || of.id == 0) return false;
   if (of.start < 0 || of.maximum < of.start || of.increment != 1) return false;
   const auto beyond = static_cast<sequence>(of.maximum) + 1;
@@ -38,7 +55,7 @@ bool records_are_sane(const page& of) {
     const auto state = static_cast<record_state>(records[i].state);
     if (state > record_state::name_tail) return false;
     if (state != record_state::used) continue;
-    if (!is_sane(records[i])) return false;
+    if (!is_sane(records[i], of.header.version)) return false;
     if (records[i].name_bytes <= inline_name_bytes) continue;
     const bool has_tail =
         i + 1 < records_per_page &&

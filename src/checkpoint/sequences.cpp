@@ -46,6 +46,15 @@ error too_much_held(const std::string& path, std::string_view name, std::uint64_
 
 }  // namespace
 
+const char* how_to_open(record_kind kind) noexcept {
+  switch (kind) {
+    case record_kind::strict: return "is strict; open it with sequence()";
+    case record_kind::blocks: return "is handed out in blocks; open it with blocks()";
+    case record_kind::mark: return "is a mark; open it with mark()";
+  }
+  return "is of an unknown kind";
+}
+
 result<durable_sequence> checkpoint_state::strict(std::string_view name,
                                                   const sequence_options& asked) {
   if (!in_owner_process()) return fatal(errc::closed);
@@ -224,11 +233,14 @@ result<open_sequence*> checkpoint_state::open_by_name(std::string_view name,
   return ready;
 }
 
+result<void> checkpoint_state::check_name(std::string_view name) const {
+  if (!name.empty() && name.size() <= max_name_bytes && name.find('\0') == name.npos) return {};
+  return refuse(path_, name.substr(0, 64),
+                "a name has 1 to 255 bytes and no NUL, this one has " + number(name.size()));
+}
+
 result<void> checkpoint_state::check_bounds(std::string_view name, const wishes& asked) const {
-  if (name.empty() || name.size() > max_name_bytes || name.find('\0') != name.npos) {
-    return refuse(path_, name.substr(0, 64),
-                  "a name has 1 to 255 bytes and no NUL, this one has " + number(name.size()));
-  }
+  if (auto named = check_name(name); !named) return named;
   const auto start = asked.start.value_or(1);
   const auto maximum = asked.maximum.value_or(top);
   if (maximum > top || start > maximum) {
@@ -284,11 +296,9 @@ void checkpoint_state::index(std::size_t place) {
 result<void> checkpoint_state::agree(std::string_view name, std::size_t place,
                                      const wishes& asked) {
   auto& of = pages_.record_at(place);
-  const auto is_blocks = of.kind == static_cast<std::uint8_t>(record_kind::blocks);
-  if (is_blocks != asked.blocks) {
-    return refuse(path_, name,
-                  is_blocks ? "is handed out in blocks; open it with blocks()"
-                            : "is strict; open it with sequence()");
+  const auto kind = static_cast<record_kind>(of.kind);
+  if (kind != (asked.blocks ? record_kind::blocks : record_kind::strict)) {
+    return refuse(path_, name, how_to_open(kind));
   }
   const auto differs = [](std::optional<sequence> wish, std::int64_t has) {
     return wish && *wish != static_cast<sequence>(has);
@@ -355,8 +365,8 @@ result<checkpoint_state::record_place> checkpoint_state::free_place(std::size_t 
   return record_place{page * records_per_page};
 }
 
-result<checkpoint_state::record_place> checkpoint_state::create_record(std::string_view name,
-                                                                       const wishes& asked) {
+result<checkpoint_state::record_place> checkpoint_state::add_record(std::string_view name,
+                                                                    record made) {
   if (used_records_ == 0) {
     for_each_record(pages_, [&](std::size_t, const record&) { ++used_records_; });
   }
@@ -373,12 +383,32 @@ result<checkpoint_state::record_place> checkpoint_state::create_record(std::stri
   if (page == pairs_before) {
     if (auto grown = grow_file(page); !grown) return grown.failure();
   }
-  record made{};
+  if (made.kind > static_cast<std::uint8_t>(record_kind::blocks) && write_as_version(2) != errc{}) {
+    return fatal(failed_);
+  }
   if (system_.random(&made.id, sizeof made.id) != 0) {
     return system_failure(errno, path_, "drawing an id", "check getrandom(2)");
   }
   made.id |= 1;  // 0 means none
   made.state = static_cast<std::uint8_t>(record_state::used);
+  made.boot_tag = boot_tag_;
+  put_record(pages_, place, made, name);
+  if (write_both({&pages_.records(page)}) != errc{}) return fatal(failed_);
+  ++used_records_;
+  if (indexed_) index(place);
+  return record_place{place};
+}
+
+// Both copies of the header say it before a page is written that only that version can read.
+errc checkpoint_state::write_as_version(std::uint32_t wanted) noexcept {
+  if (pages_.version() >= wanted) return {};
+  pages_.write_as(wanted);
+  return write_both({&pages_.header()});
+}
+
+result<checkpoint_state::record_place> checkpoint_state::create_record(std::string_view name,
+                                                                       const wishes& asked) {
+  record made{};
   made.kind = static_cast<std::uint8_t>(asked.blocks ? record_kind::blocks : record_kind::strict);
   made.durability = static_cast<std::uint8_t>(asked.how.value_or(durability::ahead));
   made.flags = clean;
@@ -399,12 +429,7 @@ result<checkpoint_state::record_place> checkpoint_state::create_record(std::stri
       std::min(std::max(static_cast<sequence>(made.start), pages_.file_header().floor),
                static_cast<sequence>(made.maximum) + 1);
   made.max_step = made.max_gap / 2;
-  made.boot_tag = boot_tag_;
-  put_record(pages_, place, made, name);
-  if (write_both({&pages_.records(page)}) != errc{}) return fatal(failed_);
-  ++used_records_;
-  if (indexed_) index(place);
-  return record_place{place};
+  return add_record(name, made);
 }
 
 // The new page is on disk, whole and twice, before the header counts it.

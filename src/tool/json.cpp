@@ -28,6 +28,11 @@ void put_name(json& to, const char* key, const std::string& name) {
 json object(const sequence_status& of) {
   json to;
   put_name(to, "name", of.name);
+  if (of.form == record_form::mark) {
+    to["kind"] = "mark";
+    to["number"] = of.position;
+    return to;
+  }
   to["kind"] = of.blocks ? "blocks" : "strict";
   to["durability"] = name(of.durability);
   to["start"] = of.start;

@@ -109,6 +109,7 @@ std::string printable(std::string_view name) {
 }
 
 std::string_view kind_text(const sequence_status& of) noexcept {
+  if (of.form == record_form::mark) return "mark";
   return !of.blocks ? "strict" : of.unordered ? "blocks, unordered" : "blocks";
 }
 

@@ -71,7 +71,7 @@ TEST(page, says_what_is_wrong_with_it) {
   EXPECT_EQ(verdict([](auto& p) { p.header.magic = format::magic_of_other_byte_order; }),
             page_verdict::other_byte_order);
   EXPECT_EQ(verdict([](auto& p) {
-              p.header.version = 2;
+              p.header.version = format::version + 1;
               p.header.crc = 0;
               p.header.crc = crc32c(&p, sizeof p);
             }),

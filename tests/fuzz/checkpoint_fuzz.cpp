@@ -40,8 +40,9 @@ void put_right(crash::bytes& file) {
       kind = format::page_kind::ledger;
       index = (number - format::first_ledger_page) / 2;
     }
+    const auto version = page.header.version % 2 == 0 ? format::version : format::first_version;
     detail::seal(page, kind, static_cast<std::uint32_t>(index), page.header.generation, uuid,
-                 page.header.open_epoch);
+                 page.header.open_epoch, version);
     std::memcpy(file.data() + at, &page, sizeof page);
   }
 }
@@ -59,7 +60,12 @@ void use(checkpoint& file) {
   if (!all) return;
   for (const auto& each : *all) {
     static_cast<void>(file.holes(each.name));
-    if (each.blocks) {
+    if (each.form == record_form::mark) {
+      auto mark = file.mark(each.name);
+      if (!mark) continue;
+      const auto number = mark->load() / 2;
+      if (mark->store(number) && mark->load() != number) std::abort();
+    } else if (each.blocks) {
       auto blocks = file.blocks(each.name);
       if (!blocks) continue;
       auto local = blocks->local();
