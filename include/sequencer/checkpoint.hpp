@@ -14,8 +14,8 @@
 #include <sequencer/cpu_cache.hpp>
 #include <sequencer/detail/durable_source.hpp>
 #include <sequencer/detail/reservation.hpp>
+#include <sequencer/durable_mark.hpp>
 #include <sequencer/hole.hpp>
-#include <sequencer/mark_store.hpp>
 #include <sequencer/result.hpp>
 #include <sequencer/tiers.hpp>
 
@@ -25,7 +25,6 @@ namespace detail {
 class checkpoint_state;
 class durable_claimers;
 class os;
-struct open_mark;
 }  // namespace detail
 
 // When a number may leave.
@@ -87,11 +86,6 @@ struct block_sequence_options {
   std::optional<sequencer::tiers> tiers = std::nullopt;
   // For cpu_blocks(): as that of cpu_cache_options. Not recorded in the file.
   std::vector<std::uint32_t> node_of_cpu{};
-};
-
-struct mark_options {
-  bool create = false;      // make it where missing
-  std::uint64_t start = 0;  // what load() finds in one that was just made
 };
 
 // What a record of a checkpoint holds.
@@ -292,37 +286,6 @@ class durable_cpu_blocks {
   std::shared_ptr<cache> cache_;
   std::uint64_t open_epoch_ = 0;
 };
-
-// One number of a checkpoint that can be set, also to a lower one: a mark_store. It is written to
-// both copies of its page before store() returns, so that no single copy that rots brings back
-// another number. A handle; copies name the same mark. It may outlive the checkpoint object.
-class durable_mark {
- public:
-  // The number of the last store() that succeeded, or that the file had.
-  // Threads: any; in a forked child what it was at the fork. Progress: wait-free.
-  // Order: sees what store() was called after.
-  std::uint64_t load() const noexcept {
-    // order: durable-mark-seen <- durable-mark-stored: what its writer did before
-    return number_->load(detail::acquire);
-  }
-
-  // Returns when the number is on stable storage, twice. After a failure the file may have either.
-  // Threads: any, one after another. Progress: two syncs.
-  // Fails: invalid above top; closed (also in a forked child); io and fenced after the file failed
-  // or was replaced.
-  result<std::uint64_t> store(std::uint64_t number) noexcept;
-
- private:
-  friend class detail::checkpoint_state;
-
-  durable_mark() = default;
-
-  std::shared_ptr<detail::checkpoint_state> state_;
-  detail::open_mark* mark_ = nullptr;
-  const detail::atomic<std::uint64_t>* number_ = nullptr;
-};
-
-static_assert(mark_store<durable_mark>);
 
 // A file of named sequences whose numbers survive. See docs/design.md for the promises P1 to P8
 // and docs/format.md for the bytes.

@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <type_traits>
 
-// The checkpoint file, format versions 1 and 2. docs/format.md is the prose; this is its only header
-// of constants. All integers are little endian.
+// The checkpoint file, format versions 1 and 2. docs/format.md is the prose; this is its only
+// header of constants. All integers are little endian.
 //
 //   page 0, 1          file header, copies A and B
 //   page 2 .. 7        ledger of holes, pages 0..2, each A then B

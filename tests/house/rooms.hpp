@@ -50,6 +50,7 @@ inline constexpr room rooms[] = {
     {"include/sequencer/block.hpp", 1, 0},
     {"include/sequencer/mark_store.hpp", 1, 0},
     {"include/sequencer/epoch_sequence.hpp", 1, 0},
+    {"include/sequencer/durable_mark.hpp", 1, 1},
     {"include/sequencer/hole.hpp", 1, 0},
     {"include/sequencer/slots.hpp", 1, 0},
     {"include/sequencer/detail/ticket_line.hpp", 1, 0},
@@ -119,7 +120,8 @@ inline constexpr room rooms[] = {
     {"include/sequencer/graph.hpp", 3, 7},
     // floor 4: compiled rooms; the header is the door, the sources lie behind it
     {"include/sequencer/checkpoint.hpp", 4, 0},
-    {"src/checkpoint/", 4, 1},
+    {"include/sequencer/named_sequence.hpp", 4, 1},
+    {"src/checkpoint/", 4, 2},
     {"include/sequencer/detail/durable_claimers.hpp", 4, 1},
     {"include/sequencer/durable_ring.hpp", 4, 2},
     {"include/sequencer/place/index_set.hpp", 4, 0},
