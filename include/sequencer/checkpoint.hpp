@@ -21,6 +21,8 @@
 
 namespace sequencer {
 
+class named_sequences;
+
 namespace detail {
 class checkpoint_state;
 class durable_claimers;
@@ -89,7 +91,20 @@ struct block_sequence_options {
 };
 
 // What a record of a checkpoint holds.
-enum class record_form : std::uint8_t { strict = 1, blocks, mark };
+enum class record_form : std::uint8_t { strict = 1, blocks, mark, named };
+
+// How a named sequence stands, see named_sequence.hpp.
+struct named_figures {
+  std::int64_t start = 0;
+  std::int64_t increment = 0;
+  std::int64_t minimum = 0;
+  std::int64_t maximum = 0;
+  std::uint64_t cache = 0;
+  bool cycle = false;
+  std::int64_t last_value = 0;  // taken last, by anybody; the next one is behind it
+  bool is_called = false;       // false: last_value itself is the next one
+  std::uint64_t cycles = 0;     // how often it went round
+};
 
 struct sequence_status {
   std::string name;
@@ -110,6 +125,8 @@ struct sequence_status {
   std::uint64_t waits = 0;  // calls that found the keeper late, since open
   std::uint64_t rate = 0;   // numbers a second over the last reservation
   std::uint64_t epoch = 0;
+  // Of a named sequence, whose position, high_water, start and maximum above say nothing of use.
+  std::optional<named_figures> named = std::nullopt;
 };
 
 // Since open; times in nanoseconds.
@@ -328,7 +345,11 @@ class checkpoint {
   // open.
   result<durable_mark> mark(std::string_view name, mark_options options = {});
 
-  // Everything that was lost of `name`, oldest numbers first.
+  // Sequences as SQL has them; include named_sequence.hpp.
+  named_sequences named() const;
+
+  // Everything that was lost of `name`, oldest numbers first. Named sequences, which may be moved
+  // to and fro, keep no account of it.
   result<std::vector<hole>> holes(std::string_view name) const;
 
   result<std::vector<sequence_status>> list() const;

@@ -126,6 +126,19 @@ result<void> checkpoint_state::load_damaged() {
   return pages_.load_rest(length);
 }
 
+namespace {
+
+// Its ordinals are its own; what the floor and the skipped epochs are for is what it tells others.
+void raise_named(record& of, sequence reached, sequence floor) {
+  const auto rules = rules_of(of);
+  auto at = state_at(of, reached);
+  at = raised_to(rules, at, floor);
+  at.epoch += std::min(epochs_skipped, ~at.epoch);
+  put_order(of, rules, {reached, at});
+}
+
+}  // namespace
+
 void checkpoint_state::raise_to_floor(sequence floor) {
   const auto tag = boot_tag_of(boot_id_);
   for (std::size_t place = 0; place < pages_.pairs() * records_per_page; ++place) {
@@ -134,12 +147,14 @@ void checkpoint_state::raise_to_floor(sequence floor) {
     if (of.kind == static_cast<std::uint8_t>(record_kind::mark)) continue;  // names no order
     const bool damaged = pages_.records(place / records_per_page).one_damaged;
     const bool exact = (of.flags & clean) != 0 && !damaged;
+    const bool named = of.kind == static_cast<std::uint8_t>(record_kind::named);
     const auto known = exact ? of.next : of.settled;
     const auto counted = exact ? of.next : std::min(of.next, of.mark);
     const auto reached = exact ? of.next : of.mark + (damaged ? of.max_step : 0);
-    const auto beyond = static_cast<sequence>(of.maximum) + 1;
-    const auto next = std::min(std::max(reached, floor), beyond);
-    if (next > known) {
+    const auto next = std::min(named ? reached : std::max(reached, floor), beyond_of(of));
+    if (named) {
+      raise_named(of, next, floor);
+    } else if (next > known) {
       const auto lost = std::min(next - known, next - counted + of.held);
       const auto epoch = pages_.file_header().open_epoch;
       add_hole(of.id, {{known, next}, lost, epoch, loss::adopted, false, false});

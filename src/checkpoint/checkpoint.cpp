@@ -1,18 +1,14 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #include <sequencer/checkpoint.hpp>
+#include <sequencer/named_sequence.hpp>
 
 #include "checkpoint_state.hpp"
+#include "failure.hpp"
 #include "report.hpp"
 
 namespace sequencer {
 
-namespace {
-
-error emptied() {
-  return {errc::closed, 0, "the checkpoint object was moved from or is closed"};
-}
-
-}  // namespace
+using detail::emptied;
 
 checkpoint::checkpoint(std::shared_ptr<detail::checkpoint_state> state) noexcept
     : state_(std::move(state)) {}
@@ -60,6 +56,8 @@ result<durable_mark> checkpoint::mark(std::string_view name, mark_options option
 result<std::uint64_t> durable_mark::store(std::uint64_t number) noexcept {
   return state_->store_mark(*mark_, number);
 }
+
+named_sequences checkpoint::named() const { return named_sequences(state_); }
 
 result<std::vector<hole>> checkpoint::holes(std::string_view name) const {
   return state_ ? state_->holes(name) : emptied();

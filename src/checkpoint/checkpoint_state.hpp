@@ -21,6 +21,7 @@
 #include "file_lock.hpp"
 #include "keeper.hpp"
 #include "live_region.hpp"
+#include "named_state.hpp"
 #include "new_file.hpp"
 #include "page_store.hpp"
 
@@ -48,6 +49,7 @@ struct open_sequence {
   bool unordered = false;
   bool asked_for = false;  // as a sequence, since open
   bool lent = false;       // to a ring
+  bool dropped = false;    // its place in the file may be another's
   sequencer::durability how = sequencer::durability::ahead;
 
   // Under the commit lock.
@@ -128,6 +130,16 @@ class checkpoint_state final : public mark_keeper,
   std::vector<sequence_status> list();
   checkpoint_metrics metrics();
 
+  // ---- named_sequences.cpp
+  result<void> create_named(std::string_view name, const named_options& asked);
+  result<void> alter_named(std::string_view name, const named_change& asked);
+  result<void> drop_named(std::string_view name);
+  result<sequence_status> status_of_named(std::string_view name);
+  result<open_named*> open_named_sequence(std::string_view name);
+  result<std::int64_t> next_block(named_view& to) noexcept;
+  result<named_range> take_named(open_named& of, std::uint64_t n) noexcept;
+  result<void> set_named(named_view& of, std::int64_t number, bool called);
+
   // ---- commit.cpp
   void request(reservation& from) noexcept override;
   void serve_now(reservation& from) noexcept override;
@@ -191,8 +203,23 @@ class checkpoint_state final : public mark_keeper,
   result<void> make_cache(std::string_view name, open_sequence& of, const tiers* asked);
   void drop_tiers(open_sequence& of);
   ticket_line* tickets_for(std::size_t place, sequence next);
-  limit_line* new_limit_line();
+  template <class Line>
+  Line* new_line();
+  error fenced_on_this_boot(std::string_view name) const;
   sequence_status status_of(std::size_t place);
+
+  // named_sequences.cpp
+  struct named_move {
+    named_rules rules;
+    named_state at;
+    std::uint64_t max_gap = 0;
+  };
+  result<open_sequence*> ordinals_at(std::size_t place);
+  result<void> move_named(open_named& of, named_move& next,
+                          const std::function<std::string(named_move&)>& change);
+  result<void> write_order(open_named& of, const named_rules& rules, const named_anchor& anchor,
+                           std::uint64_t max_gap, bool voids);
+  result<range> take_ordinals(open_named& of, std::uint64_t n) noexcept;
 
   // adoption.cpp; commit_ held
   result<void> load_damaged();
@@ -313,11 +340,13 @@ class checkpoint_state final : public mark_keeper,
   std::deque<open_sequence> open_;
   std::unordered_map<std::size_t, open_sequence*> open_by_place_;
   std::deque<open_mark> open_marks_;
+  std::deque<open_named> named_;
+  std::unordered_map<std::size_t, open_named*> named_by_place_;
   std::vector<std::uint8_t> repaired_;  // by pair: both copies were sound, or have been mended
   format::bytes16 nonce_on_disk_{};
   format::bytes16 next_nonce_{};
-  std::vector<private_arena> limit_arenas_;
-  std::size_t limit_lines_left_ = 0;
+  std::vector<private_arena> line_arenas_;
+  std::size_t lines_left_ = 0;
   limit_line* owner_mark_ = nullptr;  // alive in the owner, zero in a forked child
   std::vector<private_arena> ticket_arenas_;
   std::deque<holder_line> private_holders_;
@@ -337,5 +366,21 @@ class checkpoint_state final : public mark_keeper,
   int keeper_trouble_ = 0;  // an error number: why its thread did not start
   keeper keeper_;  // last: its thread uses all of the above
 };
+
+// One more line of memory that a forked child finds zeroed; nullptr where the kernel refuses.
+template <class Line>
+Line* checkpoint_state::new_line() {
+  static_assert(sizeof(Line) == interference_size);
+  if (lines_left_ == 0) {
+    auto arena = private_arena::make(1);
+    if (!arena) return nullptr;
+    lines_left_ = arena.size() / sizeof(Line);
+    line_arenas_.push_back(std::move(arena));
+  }
+  const auto& arena = line_arenas_.back();
+  const auto at = arena.size() - lines_left_ * sizeof(Line);
+  --lines_left_;
+  return new (static_cast<char*>(arena.data()) + at) Line;
+}
 
 }  // namespace sequencer::detail

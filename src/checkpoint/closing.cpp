@@ -79,6 +79,7 @@ result<void> checkpoint_state::close() {
     const std::lock_guard held(commit_);
     if (closed_) return failed_ == errc{} ? result<void>() : fatal(failed_);
     closed_ = true;
+    for (auto& each : named_) each.void_blocks();
     for (auto& each : open_) {
       if (each.cache) caches.push_back(std::move(each.cache));
       if (each.cpu_cache) cpu_caches.push_back(std::move(each.cpu_cache));
@@ -88,12 +89,15 @@ result<void> checkpoint_state::close() {
   for (auto& each : cpu_caches) each->stop();
   const std::lock_guard held(commit_);
   for (auto& each : open_) {
+    if (each.dropped) continue;
     if (each.blocks) stop_blocks(each);
     finish_record(each);
   }
   if (failed_ == errc{}) {
     auto pages = finish_untouched();
-    for (auto& each : open_) pages.push_back(&pair_of(each.place));
+    for (auto& each : open_) {
+      if (!each.dropped) pages.push_back(&pair_of(each.place));
+    }
     write_ledger();
     add_ledger(pages);
     write(std::move(pages), false);

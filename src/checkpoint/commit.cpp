@@ -112,6 +112,7 @@ std::vector<checkpoint_state::raise> checkpoint_state::plan_all(
 // The next mark, or nothing when the present one is enough. Never more than max_gap / 2 above what
 // was issued, nor above the present mark.
 std::optional<sequence> checkpoint_state::plan(open_sequence& of) noexcept {
+  if (of.dropped) return std::nullopt;
   const auto need = of.numbers.demand();
   const auto hard = of.numbers.durable();
   const auto position = of.numbers.position();

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstring>
 #include <string>
+#include <string_view>
 
 #include <sequencer/result.hpp>
 
@@ -35,6 +36,14 @@ inline error system_failure(int os_error, const std::string& path, const std::st
   return {code_of(os_error), os_error,
           path + ": " + what + ": " + std::strerror(os_error) + " (errno " +
               std::to_string(os_error) + "); " + advice};
+}
+
+inline error refuse(const std::string& path, std::string_view name, const std::string& why) {
+  return failure(errc::invalid, path, "sequence '" + std::string(name) + "': " + why);
+}
+
+inline error emptied() {
+  return {errc::closed, 0, "the checkpoint object was moved from or is closed"};
 }
 
 }  // namespace sequencer::detail

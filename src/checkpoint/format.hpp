@@ -73,11 +73,13 @@ enum header_flag : std::uint64_t {
 inline constexpr std::uint64_t byte_order_mark = 0x0102030405060708;
 
 enum class record_state : std::uint8_t { free = 0, used = 1, dropped = 2, name_tail = 3 };
-enum class record_kind : std::uint8_t { strict = 1, blocks = 2, mark = 3 };
+enum class record_kind : std::uint8_t { strict = 1, blocks = 2, mark = 3, named = 4 };
 
 enum record_flag : std::uint8_t {
   clean = 1,      // `next` is exact: nobody has taken numbers since it was written
   unordered = 2,  // block mode: tails may be handed out again below later numbers
+  called = 4,     // named: `anchor_last` was taken, the next number is the one after it
+  cycles = 8,     // named: goes on at the other bound
 };
 
 // One sequence. A name longer than inline_name_bytes goes on in the record that follows, which is
@@ -98,7 +100,7 @@ struct record {
   std::uint64_t cycle_count; // version 1 writes 0
   std::uint64_t epoch;       // version 1 writes 0; grows when the sequence is moved backwards
   std::uint64_t max_gap;
-  std::uint64_t block;       // block mode: first and largest block
+  std::uint64_t block;       // block mode: first and largest block; named: cache
   std::uint64_t max_block;
   std::uint64_t mark;        // high water: no number at or above it was issued under this copy
   std::uint64_t max_step;    // the next copy's mark is at most mark + max_step
@@ -110,7 +112,8 @@ struct record {
   std::uint64_t folded_first;  // holes that the ledger had no room for, as one that is `merged`
   std::uint64_t folded_last;
   std::uint64_t folded_lost;
-  std::uint8_t reserved1[16];
+  std::int64_t anchor_last;    // named: where it was moved to last
+  std::uint64_t anchor_first;  // named: ordinal of the first number after that
   std::array<char, inline_name_bytes> name;
 };
 

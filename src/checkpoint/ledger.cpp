@@ -75,6 +75,7 @@ void checkpoint_state::settle_holes(const record& of, const continuation& to) {
     const auto known = std::max<sequence>(of.settled, to.counted_from);
     if (to.from_live && each.holes.forget_guesses(known)) ledger_changed_ = true;
   }
+  if (of.kind == static_cast<std::uint8_t>(record_kind::named)) return;  // ordinals tell nobody
   for (const auto& lost : to.lost) add_hole(of.id, lost);
 }
 

@@ -74,6 +74,48 @@ void put_record(page_store& pages, std::size_t place, const record& content,
   std::copy(name.begin() + static_cast<std::ptrdiff_t>(head), name.end(), tail.name.begin());
 }
 
+sequence beyond_of(const record& of) noexcept {
+  const bool named = of.kind == static_cast<std::uint8_t>(record_kind::named);
+  return named ? top + 1 : static_cast<sequence>(of.maximum) + 1;
+}
+
+named_rules rules_of(const record& of) noexcept {
+  return {of.start, of.increment, of.minimum, of.maximum, of.block, (of.flags & cycles) != 0};
+}
+
+named_anchor anchor_of(const record& of) noexcept {
+  return {of.anchor_first,
+          {of.anchor_last, (of.flags & called) != 0, of.epoch, of.cycle_count}};
+}
+
+named_state state_at(const record& of, sequence ordinal) noexcept {
+  const auto anchor = anchor_of(of);
+  return state_behind(rules_of(of), anchor.at, ordinal - std::min(ordinal, anchor.first));
+}
+
+void put_order(record& to, const named_rules& rules, const named_anchor& anchor) noexcept {
+  to.start = rules.start;
+  to.increment = rules.increment;
+  to.minimum = rules.minimum;
+  to.maximum = rules.maximum;
+  to.block = to.max_block = rules.cache;
+  to.anchor_first = anchor.first;
+  to.anchor_last = anchor.at.last;
+  to.epoch = anchor.at.epoch;
+  to.cycle_count = anchor.at.cycles;
+  unsigned flags = to.flags & ~unsigned{called | cycles};
+  if (anchor.at.called) flags |= called;
+  if (rules.cycle) flags |= cycles;
+  to.flags = static_cast<std::uint8_t>(flags);
+}
+
+void describe_named(const record& of, sequence ordinal, sequence_status& to) {
+  const auto at = state_at(of, ordinal);
+  to.epoch = at.epoch;
+  to.named = named_figures{of.start,   of.increment, of.minimum, of.maximum, of.block,
+                           (of.flags & cycles) != 0, at.last, at.called, at.cycles};
+}
+
 sequence_status describe_record(page_store& pages, std::size_t place) {
   const auto& of = pages.record_at(place);
   sequence_status status;
@@ -93,6 +135,7 @@ sequence_status describe_record(page_store& pages, std::size_t place) {
   status.max_block = of.max_block;
   status.unordered = (of.flags & unordered) != 0;
   status.epoch = of.epoch;
+  if (status.form == record_form::named) describe_named(of, of.next, status);
   return status;
 }
 

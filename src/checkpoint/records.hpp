@@ -10,6 +10,7 @@
 #include <sequencer/checkpoint.hpp>
 
 #include "live_region.hpp"
+#include "named_order.hpp"
 #include "page_store.hpp"
 
 namespace sequencer::detail {
@@ -27,6 +28,17 @@ std::optional<std::size_t> free_run(page_store& pages, std::size_t page, std::si
 
 void put_record(page_store& pages, std::size_t place, const format::record& content,
                 std::string_view name);
+
+// The first number, or ordinal, that this sequence never issues.
+sequence beyond_of(const format::record& of) noexcept;
+
+// A named sequence's rules and its last move.
+named_rules rules_of(const format::record& of) noexcept;
+named_anchor anchor_of(const format::record& of) noexcept;
+named_state state_at(const format::record& of, sequence ordinal) noexcept;
+void put_order(format::record& to, const named_rules& rules, const named_anchor& anchor) noexcept;
+// How it stands at that ordinal, for onlookers.
+void describe_named(const format::record& of, sequence ordinal, sequence_status& to);
 
 // What the file alone says of a sequence.
 sequence_status describe_record(page_store& pages, std::size_t place);

@@ -12,6 +12,7 @@
 #include "failure.hpp"
 #include "identity.hpp"
 #include "new_file.hpp"
+#include "records.hpp"
 #include "storage.hpp"
 
 // Opening: from a file in any state that a crash can leave to one that this process owns.
@@ -28,7 +29,7 @@ checkpoint_state::checkpoint_state(std::string path, checkpoint_options options,
       options_(std::move(options)),
       system_(system),
       pages_(system, -1, path_),
-      owner_mark_(new_limit_line()) {
+      owner_mark_(new_line<limit_line>()) {
   // relaxed: no other thread knows it yet.
   if (owner_mark_ != nullptr) owner_mark_->alive.store(1, relaxed);
 }
@@ -314,7 +315,7 @@ checkpoint_state::continuation checkpoint_state::resolve(std::size_t place) {
     }
   }
   to.next = damaged ? of.mark + of.max_step : of.mark;
-  to.next = std::min(to.next, static_cast<sequence>(of.maximum) + 1);
+  to.next = std::min(to.next, beyond_of(of));
   const range unknown{of.settled, to.next};
   if (!unknown.empty()) {
     const auto most = to.next - std::min<sequence>(of.next, to.next) + of.held;

@@ -69,7 +69,7 @@ void describe_holes(page_store& pages, checkpoint_report& to) {
 }
 
 // What open() would refuse, said beforehand.
-void refuse(checkpoint_report& to, std::string why) {
+void refuse_file(checkpoint_report& to, std::string why) {
   to.state = checkpoint_report::verdict::refused;
   to.findings.push_back(std::move(why));
 }
@@ -83,7 +83,7 @@ void add_live(os& system, const checkpoint_options& options, const struct ::stat
   auto found = live_region::finding::none;
   auto region = live_region::attach(system, options.live_directory, identity, found);
   if (region && found == live_region::finding::newer && !pages.header().one_damaged) {
-    refuse(to, "is older than the live region of its last owner: an earlier copy was put back; "
+    refuse_file(to, "is older than the live region of its last owner: an earlier copy was put back; "
                "it opens after `sequencer adopt`");
   }
   if (!region || found != live_region::finding::trusted) return;
@@ -106,6 +106,7 @@ void add_live(os& system, const checkpoint_options& options, const struct ::stat
     status.waits = line.waits.load(relaxed);    // relaxed: as above
     status.rate = line.rate.load(relaxed);      // relaxed: as above
     status.window = line.window.load(relaxed);  // relaxed: as above
+    if (status.named) describe_named(of, status.position, status);
     to.metrics->waits += status.waits;
   });
 }
@@ -114,12 +115,12 @@ void judge_identity(os& system, int fd, const struct ::stat& file, page_store& p
                     checkpoint_report& to) {
   const auto& header = pages.file_header();
   if (header.byte_order != byte_order_mark) {
-    refuse(to, "at byte 128: unknown byte order mark");
+    refuse_file(to, "at byte 128: unknown byte order mark");
     return;
   }
   const bool same_boot = to.boot_id == system.boot_id();
   const auto trouble = identity_trouble(system, fd, file, header, same_boot);
-  if (!trouble.empty()) refuse(to, trouble + ": it opens after `sequencer adopt`");
+  if (!trouble.empty()) refuse_file(to, trouble + ": it opens after `sequencer adopt`");
 }
 
 // Marks of durability `memory` hold for one boot; the rest of the file is not concerned.
@@ -176,7 +177,7 @@ result<checkpoint_report> inspect_file(std::string path, const checkpoint_option
     report.findings = pages.findings();
     if (header) describe_header(pages, report);
     if (!loaded) {
-      refuse(report, std::string(loaded.text()));
+      refuse_file(report, std::string(loaded.text()));
       return report;
     }
     if (torn) report.state = checkpoint_report::verdict::recoverable;

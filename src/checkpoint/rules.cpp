@@ -2,11 +2,13 @@
 #include "rules.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include <sequencer/hole.hpp>
 #include <sequencer/sequence.hpp>
 
 #include "ledger_page.hpp"
+#include "records.hpp"
 
 namespace sequencer::detail {
 
@@ -16,7 +18,8 @@ namespace {
 
 constexpr std::uint64_t largest_block = std::uint64_t{1} << 32;
 
-constexpr bool within(std::uint64_t least, std::uint64_t value, std::uint64_t most) {
+template <class T>
+constexpr bool within(T least, std::type_identity_t<T> value, std::type_identity_t<T> most) {
   return least <= value && value <= most;
 }
 
@@ -25,7 +28,8 @@ bool is_known(record_kind kind, std::uint32_t version) {
   switch (kind) {
     case record_kind::strict:
     case record_kind::blocks: return true;
-    case record_kind::mark: return version >= 2;
+    case record_kind::mark:
+    case record_kind::named: return version >= 2;
   }
   return false;
 }
@@ -36,17 +40,30 @@ bool is_sane_mark(const record& of) {
   return exact && of.next <= top && of.max_step == 0;
 }
 
+bool is_sane_named(const record& of) {
+  const auto rules = rules_of(of);
+  const bool bounded = rules.minimum < rules.maximum && rules.increment != 0 &&
+                       within(rules.minimum, rules.start, rules.maximum) &&
+                       within(rules.minimum, of.anchor_last, rules.maximum);
+  return bounded && within(of.anchor_first, of.next, top + 1) && of.anchor_first <= of.mark &&
+         of.mark <= top + 1 && of.settled <= top + 1 && within<std::uint64_t>(2, of.max_gap, top) &&
+         within<std::uint64_t>(1, of.block, std::min(largest_block, of.max_gap / 2));
+}
+
 bool is_sane(const record& of, std::uint32_t version) {
   const auto kind = static_cast<record_kind>(of.kind);
   const bool blocks = kind == record_kind::blocks;
   if (!is_known(kind, version)) return false;
+  if (!within(1u, of.durability, 3u) || of.name_bytes == 0 || of.id == 0) return false;
+  if (of.max_step > top || of.window > top) return false;
+  if (kind == record_kind::named) return is_sane_named(of);
   if (kind == record_kind::mark && !is_sane_mark(of)) return false;
-  if (!within(1, of.durability, 3) || of.name_bytes == 0 || of.id == 0) return false;
   if (of.start < 0 || of.maximum < of.start || of.increment != 1) return false;
   const auto beyond = static_cast<sequence>(of.maximum) + 1;
   if (of.mark > beyond || of.next > beyond || of.settled > beyond) return false;
-  if (!within(2, of.max_gap, top) || of.max_step > top || of.window > top) return false;
-  return !blocks || (within(1, of.block, of.max_block) && of.max_block <= largest_block);
+  if (!within<std::uint64_t>(2, of.max_gap, top)) return false;
+  return !blocks ||
+         (within<std::uint64_t>(1, of.block, of.max_block) && of.max_block <= largest_block);
 }
 
 bool records_are_sane(const page& of) {
@@ -70,7 +87,7 @@ bool ledger_is_sane(const page& of) {
   if (body.count > entries_per_ledger_page) return false;
   return std::all_of(body.entries, body.entries + body.count, [](const ledger_entry& each) {
     return each.first < each.last && each.last <= top + 1 &&
-           within(1, each.why, static_cast<std::uint32_t>(loss::adopted));
+           within(1u, each.why, static_cast<std::uint32_t>(loss::adopted));
   });
 }
 

@@ -21,10 +21,6 @@ constexpr std::uint64_t default_max_gap = std::uint64_t{1} << 20;
 constexpr std::uint64_t default_block = 1024;
 constexpr std::uint64_t first_window_share = 16;  // of max_gap
 
-error refuse(const std::string& path, std::string_view name, const std::string& why) {
-  return failure(errc::invalid, path, "sequence '" + std::string(name) + "': " + why);
-}
-
 error locked(const std::string& path, std::string_view name, const std::string& why) {
   return failure(errc::locked, path, "sequence '" + std::string(name) + "': " + why);
 }
@@ -51,6 +47,7 @@ const char* how_to_open(record_kind kind) noexcept {
     case record_kind::strict: return "is strict; open it with sequence()";
     case record_kind::blocks: return "is handed out in blocks; open it with blocks()";
     case record_kind::mark: return "is a mark; open it with mark()";
+    case record_kind::named: return "is a named sequence; open it in a session of named()";
   }
   return "is of an unknown kind";
 }
@@ -309,10 +306,7 @@ result<void> checkpoint_state::agree(std::string_view name, std::size_t place,
                       std::to_string(of.maximum) + ", which cannot change");
   }
   if (refused_on_this_boot(of)) {
-    return failure(errc::fenced, path_,
-                   "sequence '" + std::string(name) +
-                       "': durability memory holds for one boot, and its mark is from another "
-                       "one; run `sequencer adopt` with a floor above every number ever issued");
+    return fenced_on_this_boot(name);
   }
   auto changed = of;
   changed.max_gap = asked.max_gap.value_or(of.max_gap);
@@ -347,6 +341,13 @@ result<void> checkpoint_state::agree(std::string_view name, std::size_t place,
   of = changed;
   return write_both({&pages_.records(place / records_per_page)}) == errc{} ? result<void>()
                                                                           : fatal(failed_);
+}
+
+error checkpoint_state::fenced_on_this_boot(std::string_view name) const {
+  return failure(errc::fenced, path_,
+                 "sequence '" + std::string(name) +
+                     "': durability memory holds for one boot, and its mark is from another one; "
+                     "run `sequencer adopt` with a floor above every number ever issued");
 }
 
 result<checkpoint_state::record_place> checkpoint_state::free_place(std::size_t records) {
@@ -462,13 +463,13 @@ result<open_sequence*> checkpoint_state::prepare(std::size_t place, bool is_unor
     return system_failure(ENOSPC, live_.path(), "backing the counter in the live region",
                           "make room in the tmpfs");
   }
-  auto* limits = new_limit_line();
+  auto* limits = new_line<limit_line>();
   if (tickets == nullptr || limits == nullptr) {
     return system_failure(ENOMEM, path_, "reserving memory for a counter", "free some");
   }
   const auto how = static_cast<durability>(of.durability);
   auto& made = open_.emplace_back(*this, place, *tickets, *limits,
-                                  static_cast<sequence>(of.maximum) + 1,
+                                  beyond_of(of),
                                   how == durability::each, *this);
   made.blocks = of.kind == static_cast<std::uint8_t>(record_kind::blocks);
   made.unordered = is_unordered;
@@ -526,19 +527,6 @@ ticket_line* checkpoint_state::tickets_for(std::size_t place, sequence next) {
   return line;
 }
 
-limit_line* checkpoint_state::new_limit_line() {
-  if (limit_lines_left_ == 0) {
-    auto arena = private_arena::make(1);
-    if (!arena) return nullptr;
-    limit_lines_left_ = arena.size() / sizeof(limit_line);
-    limit_arenas_.push_back(std::move(arena));
-  }
-  const auto& arena = limit_arenas_.back();
-  const auto at = arena.size() / sizeof(limit_line) - limit_lines_left_;
-  --limit_lines_left_;
-  return new (static_cast<limit_line*>(arena.data()) + at) limit_line;
-}
-
 result<std::vector<hole>> checkpoint_state::holes(std::string_view name) {
   if (!in_owner_process()) return fatal(errc::closed);
   const std::lock_guard held(commit_);
@@ -569,6 +557,7 @@ sequence_status checkpoint_state::status_of(std::size_t place) {
   status.waits = of.numbers.waits();
   // relaxed: a figure.
   status.rate = of.tickets.rate.load(relaxed);
+  if (status.named) describe_named(pages_.record_at(place), status.position, status);
   return status;
 }
 

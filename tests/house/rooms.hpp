@@ -38,6 +38,7 @@ inline constexpr room rooms[] = {
     {"include/sequencer/detail/futex.hpp", 0, 1},
     {"include/sequencer/detail/asymmetric_fence.hpp", 0, 1},
     {"include/sequencer/or_throw.hpp", 0, 2},
+    {"include/sequencer/signed_result.hpp", 0, 2},
     {"include/sequencer/detail/event.hpp", 0, 2},
     {"include/sequencer/detail/wire.hpp", 0, 2},
     {"include/sequencer/detail/owner_thread.hpp", 0, 2},
