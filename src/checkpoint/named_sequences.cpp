@@ -38,9 +38,6 @@ result<void> checkpoint_state::create_named(std::string_view name, const named_o
   const std::lock_guard held(commit_);
   if (closed_ || failed_ != errc{}) return fatal(closed_ ? errc::closed : failed_);
   if (auto fits = check_name(name); !fits) return fits;
-  if (find(name)) {
-    return refuse(path_, name, "exists already; drop it first, or choose another name");
-  }
   named_rules rules;
   if (const auto wrong = apply(asked, nullptr, rules); !wrong.empty()) {
     return refuse(path_, name, wrong);
@@ -49,6 +46,9 @@ result<void> checkpoint_state::create_named(std::string_view name, const named_o
   made.max_gap = asked.max_gap ? 0 : default_named_gap;
   if (const auto wrong = agree_on_gap(asked, rules.cache, made.max_gap); !wrong.empty()) {
     return refuse(path_, name, wrong);
+  }
+  if (find(name)) {
+    return refuse(path_, name, "exists already; drop it first, or choose another name");
   }
   made.kind = static_cast<std::uint8_t>(record_kind::named);
   made.durability = static_cast<std::uint8_t>(asked.durability.value_or(durability::ahead));
