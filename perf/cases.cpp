@@ -32,6 +32,8 @@ cases of_numbers() {
        30, run_durable_each},
       {"durable_systems", "durable numbers and restarts, against PostgreSQL and Redis", 25, 8, 60,
        run_durable_systems},
+      {"named_nextval", "nextval of a named sequence, 1000 at once, against PostgreSQL's loop", 5, 3,
+       15, run_named_nextval},
       {"recovery", "open after SIGKILL to the first number, 1 and 65,536 sequences", 10, 7, 15,
        run_recovery},
       {"partitions", "a partition for each thread, against words that nobody shares", 4, 2, 20,

@@ -57,6 +57,8 @@ void run_keeper(surroundings& in);
 void run_durable_each(surroundings& in);
 // systems_case.cpp
 void run_durable_systems(surroundings& in);
+// named_case.cpp
+void run_named_nextval(surroundings& in);
 // recovery_case.cpp
 void run_recovery(surroundings& in);
 void run_sizes(surroundings& in);

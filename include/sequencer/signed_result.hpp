@@ -8,7 +8,7 @@
 
 namespace sequencer {
 
-// A number of any sign or an error code, in two registers: unlike a position it has no bit to spare.
+// A number of any sign or an error code, in two registers: it has no bit to spare for the code.
 template <>
 class [[nodiscard]] result<std::int64_t> {
  public:

@@ -14,7 +14,7 @@
 #include "private_server.hpp"
 
 // nextval of a sequence, which is logged 32 numbers ahead, in a loop at the server and call by
-// call; and a row that is counted up, so that each number is on stable storage when it leaves.
+// call; the loop again on one whose session takes 1000 at once; and a row that is counted up, so that each number is on stable storage when it leaves.
 namespace perf::systems {
 
 namespace {
@@ -55,13 +55,16 @@ class postgresql : public system {
            log_);
     start();
     ask("CREATE SEQUENCE numbers");
+    ask("CREATE SEQUENCE cached CACHE 1000");
     ask("CREATE TABLE counted (number bigint)");
     ask("INSERT INTO counted VALUES (0)");
     prepare();
   }
 
   std::vector<way> ways() override {
-    return {{"postgresql_loop", [this] { return loop(); }, [this] { check_loop(); }},
+    return {{"postgresql_loop", [this] { return loop("numbers", last_); },
+             [this] { check_loop(); }},
+            {"postgresql_cached", [this] { return loop("cached", cached_); }, {}},
             {"postgresql_call", [this] { return one("next", last_); }, {}},
             {"postgresql_update", [this] { return one("up", counted_); }, {}}};
   }
@@ -124,24 +127,25 @@ class postgresql : public system {
     return 1;
   }
 
-  static std::string numbers(std::uint64_t count) {
-    return "SELECT nextval('numbers') AS n FROM generate_series(1, " + std::to_string(count) + ")";
+  static std::string numbers(const std::string& of, std::uint64_t count) {
+    return "SELECT nextval('" + of + "') AS n FROM generate_series(1, " + std::to_string(count) +
+           ")";
   }
 
   // All at the server, which tells the first, the last and how many.
-  std::uint64_t loop() {
+  std::uint64_t loop(const std::string& of, std::uint64_t& last) {
     const auto got =
-        ask("SELECT min(n), max(n), count(n) FROM (" + numbers(in_a_loop) + ") AS taken");
-    const bool right = number_in(got, 0) == last_ + 1 &&
-                       number_in(got, 1) == last_ + in_a_loop && number_in(got, 2) == in_a_loop;
+        ask("SELECT min(n), max(n), count(n) FROM (" + numbers(of, in_a_loop) + ") AS taken");
+    const bool right = number_in(got, 0) == last + 1 &&
+                       number_in(got, 1) == last + in_a_loop && number_in(got, 2) == in_a_loop;
     if (!right) throw std::runtime_error("the numbers are not those after the last");
-    last_ += in_a_loop;
+    last += in_a_loop;
     return in_a_loop;
   }
 
   // The same with every number looked at here.
   void check_loop() {
-    const auto got = ask(numbers(in_a_check));
+    const auto got = ask(numbers("numbers", in_a_check));
     if (::PQntuples(got.get()) != in_a_check) throw std::runtime_error("numbers are missing");
     for (int i = 0; i < in_a_check; ++i) {
       const auto number = std::stoull(::PQgetvalue(got.get(), i, 0));
@@ -156,6 +160,7 @@ class postgresql : public system {
   const std::string log_;
   std::string program_;
   std::uint64_t last_ = 0;
+  std::uint64_t cached_ = 0;
   std::uint64_t counted_ = 0;
   std::optional<private_server> server_;
   std::unique_ptr<PGconn, hang_up> to_;

@@ -83,8 +83,8 @@ void add_live(os& system, const checkpoint_options& options, const struct ::stat
   auto found = live_region::finding::none;
   auto region = live_region::attach(system, options.live_directory, identity, found);
   if (region && found == live_region::finding::newer && !pages.header().one_damaged) {
-    refuse_file(to, "is older than the live region of its last owner: an earlier copy was put back; "
-               "it opens after `sequencer adopt`");
+    refuse_file(to, "is older than the live region of its last owner: an earlier copy was put "
+                    "back; it opens after `sequencer adopt`");
   }
   if (!region || found != live_region::finding::trusted) return;
   to.live = true;

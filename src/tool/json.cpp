@@ -25,6 +25,23 @@ void put_name(json& to, const char* key, const std::string& name) {
   }
 }
 
+void put_named(json& to, const sequence_status& of) {
+  const auto& is = *of.named;
+  to["kind"] = "named";
+  to["start"] = is.start;
+  to["increment"] = is.increment;
+  to["minimum"] = is.minimum;
+  to["maximum"] = is.maximum;
+  to["cache"] = is.cache;
+  to["cycle"] = is.cycle;
+  to["last_value"] = is.last_value;
+  to["is_called"] = is.is_called;
+  to["cycles"] = is.cycles;
+  to["epoch"] = of.epoch;
+  to["exact"] = of.exact;
+  to["max_gap"] = of.max_gap;
+}
+
 json object(const sequence_status& of) {
   json to;
   put_name(to, "name", of.name);
@@ -35,6 +52,10 @@ json object(const sequence_status& of) {
   }
   to["kind"] = of.blocks ? "blocks" : "strict";
   to["durability"] = name(of.durability);
+  if (of.named) {
+    put_named(to, of);
+    return to;
+  }
   to["start"] = of.start;
   to["maximum"] = of.maximum;
   to["next"] = of.position;

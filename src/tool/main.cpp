@@ -19,7 +19,7 @@ Exits with
    1  verify: the file is recoverable
    2  verify: the file is refused
    3  asked wrongly: unknown option, value out of bounds, no such file or sequence
-   4  create: the sequence exists already
+   4  create, define: the sequence exists already
    5  locked: another process has the file open
    6  not permitted: access denied, or unsupported on this system or file system
    7  needs repair: corrupt, newer version, a copy or an older backup
@@ -72,6 +72,7 @@ exit_code run(int argc, char** argv) {
   add_reports(app, chosen);
   add_watch(app, chosen);
   add_copies(app, chosen);
+  add_named(app, chosen);
   add_machine(app, chosen);
   try {
     app.parse(argc, argv);

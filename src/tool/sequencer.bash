@@ -13,7 +13,14 @@ _sequencer_options() { # VERB
     inspect | verify | holes) printf '%s\n' --json ;;
     watch) printf '%s\n' --interval --count ;;
     adopt) printf '%s\n' --floor --volatile-storage ;;
-    backup) printf '%s\n' --volatile-storage ;;
+    backup | restart | drop | range | session) printf '%s\n' --volatile-storage ;;
+    define | alter)
+      printf '%s\n' --start --increment --minimum --maximum --cache --max-gap --cycle --no-cycle \
+        --volatile-storage
+      [[ $1 == define ]] || printf '%s\n' --no-minimum --no-maximum --restart --restart-with
+      ;;
+    nextval) printf '%s\n' --count --volatile-storage ;;
+    setval) printf '%s\n' --not-called --volatile-storage ;;
     topology) printf '%s\n' --json --xml --synthetic --measure --help && return ;;
     doctor) printf '%s\n' --json --root --help && return ;;
   esac
@@ -28,7 +35,8 @@ _sequencer_positionals() {
     word=${COMP_WORDS[at]}
     case $word in
       --start | --maximum | --max-gap | --durability | --block | --max-block | --count | -n | \
-        --interval | -i | --floor | --live-directory | --xml | --synthetic | --root)
+        --interval | -i | --floor | --live-directory | --xml | --synthetic | --root | \
+        --increment | --minimum | --cache | --restart-with)
         # The only one that takes a value for some verbs and none for others.
         [[ $word == --block && ${positionals[0]-} == next ]] || at=$((at + 1))
         ;;
@@ -68,14 +76,14 @@ _sequencer() {
     --live-directory | --root) _sequencer_files -d && return ;;
     --xml) _sequencer_files -f && return ;;
     --start | --maximum | --max-gap | --max-block | --count | -n | --interval | -i | --floor | \
-      --synthetic)
+      --synthetic | --increment | --minimum | --cache | --restart-with)
       return
       ;;
     --block) [[ $verb == create ]] && return ;;
   esac
   if [[ -z $verb ]]; then
     _sequencer_words create next list inspect verify holes watch adopt backup topology doctor \
-      --help --version
+      define alter restart drop nextval setval range session --help --version
   elif [[ $current == -* ]]; then
     mapfile -t COMPREPLY < <(compgen -W "$(_sequencer_options "$verb")" -- "$current")
   elif [[ $verb == topology || $verb == doctor ]]; then
@@ -85,6 +93,7 @@ _sequencer() {
   else
     case $verb:${#positionals[@]} in
       next:2 | holes:2 | watch:*) _sequencer_names ;;
+      alter:2 | restart:2 | drop:2 | nextval:2 | setval:2 | range:2) _sequencer_names ;;
       backup:2) _sequencer_files -f ;;
     esac
   fi

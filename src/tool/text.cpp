@@ -110,10 +110,17 @@ std::string printable(std::string_view name) {
 
 std::string_view kind_text(const sequence_status& of) noexcept {
   if (of.form == record_form::mark) return "mark";
+  if (of.form == record_form::named) return "named";
   return !of.blocks ? "strict" : of.unordered ? "blocks, unordered" : "blocks";
 }
 
+// What the next number of a named sequence is counted from.
+std::string named_text(const named_figures& of) {
+  return fmt::format("{}{}", of.is_called ? "> " : "", of.last_value);
+}
+
 std::string next_text(const sequence_status& of) {
+  if (of.named) return named_text(*of.named);
   if (!of.exact) return "<= " + grouped(of.high_water);
   return of.position > of.maximum ? "none left" : grouped(of.position);
 }
@@ -160,8 +167,9 @@ table table_of(const std::vector<sequence_status>& all, std::string indent) {
              std::move(indent));
   for (const auto& each : all) {
     made.row({printable(each.name), std::string(kind_text(each)),
-              std::string(name(each.durability)), next_text(each), grouped(each.high_water),
-              grouped(each.max_gap), block_text(each)});
+              std::string(name(each.durability)), next_text(each),
+              each.named ? "-" : grouped(each.high_water), grouped(each.max_gap),
+              each.named ? grouped(each.named->cache) : block_text(each)});
   }
   return made;
 }

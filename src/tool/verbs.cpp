@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 
 #include "text.hpp"
 
@@ -31,9 +32,12 @@ void add_writable_place(CLI::App& verb, place& to) {
                 "accept a file system that forgets at power loss (tmpfs)");
 }
 
-CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
+namespace {
+
+template <class Number>
+CLI::Validator number_within(Number least, Number most) {
   const auto check = [least, most](std::string& text) -> std::string {
-    std::uint64_t value = 0;
+    Number value = 0;
     const auto* end = text.data() + text.size();
     const auto read = std::from_chars(text.data(), end, value);
     if (read.ec == std::errc{} && read.ptr == end && least <= value && value <= most) {
@@ -43,6 +47,17 @@ CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
     return fmt::format("'{}' is not a whole number within {} .. {}", printable(text), least, most);
   };
   return CLI::Validator(check, "", "whole_number");
+}
+
+}  // namespace
+
+CLI::Validator whole_number(std::uint64_t least, std::uint64_t most) {
+  return number_within(least, most);
+}
+
+CLI::Validator signed_number() {
+  using limits = std::numeric_limits<std::int64_t>;
+  return number_within(limits::min(), limits::max());
 }
 
 const sequence_status* find(const std::vector<sequence_status>& all, const std::string& name) {

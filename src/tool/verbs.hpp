@@ -22,6 +22,8 @@ void add_reports(CLI::App& to, action& chosen);  // list, inspect, verify, holes
 void add_copies(CLI::App& to, action& chosen);   // adopt, backup
 void add_watch(CLI::App& to, action& chosen);
 void add_machine(CLI::App& to, action& chosen);  // topology, doctor
+// define, alter, restart, drop, nextval, setval, range, session
+void add_named(CLI::App& to, action& chosen);
 
 // What every verb on a file takes.
 struct place {
@@ -39,6 +41,8 @@ void add_writable_place(CLI::App& verb, place& to);
 
 // An option's value must be decimal digits within [least, most].
 CLI::Validator whole_number(std::uint64_t least, std::uint64_t most);
+// Decimal digits within [-2^63, 2^63 - 1].
+CLI::Validator signed_number();
 
 const sequence_status* find(const std::vector<sequence_status>& all, const std::string& name);
 

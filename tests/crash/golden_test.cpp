@@ -12,6 +12,7 @@
 #include <string>
 
 #include <sequencer/checkpoint.hpp>
+#include <sequencer/named_sequence.hpp>
 
 #include <src/checkpoint/format.hpp>
 
@@ -67,6 +68,27 @@ bytes make(bool closed) {
   return host.content(desk);
 }
 
+// mark at 30; orders at -5 of epoch 2: once round, and then set back; trades at 8.
+bytes make_second(bool closed) {
+  machine host({}, 43);
+  const auto door = host.boot_process();
+  auto file = *checkpoint::open(desk, options_for(*door, true));
+  auto trades = *file.sequence("trades", {.max_gap = 64});
+  auto mark = *file.mark("mark");
+  if (!mark.store(40) || !mark.store(30)) std::abort();
+  const bool made = static_cast<bool>(file.named().create(
+      "orders", {.increment = -5, .minimum = -12, .cache = 2, .cycle = true, .max_gap = 8}));
+  auto session = file.named().session();
+  auto orders = *session.open("orders");
+  bool right = made && *orders.nextval() == -1 && *orders.nextval() == -6;
+  right = right && orders.setval(-12) && *orders.nextval() == -1;  // the first round
+  right = right && orders.setval(-5, false) && *orders.nextval() == -5 && orders.epoch() == 2;
+  take(file, trades, 7);
+  if (!right || (closed && !file.close())) std::abort();
+  if (!closed) door->kill();
+  return host.content(desk);
+}
+
 bytes read(const std::string& name) {
   std::ifstream from(SEQUENCER_GOLDEN "/" + name, std::ios::binary);
   return {std::istreambuf_iterator<char>(from), {}};
@@ -95,6 +117,8 @@ TEST(golden_files, are_written_only_when_asked) {
   };
   write("v1-closed.seq", make(true));
   write("v1-killed.seq", make(false));
+  write("v2-closed.seq", make_second(true));
+  write("v2-killed.seq", make_second(false));
 }
 
 TEST_P(golden, says_today_what_it_said_then) {
@@ -162,6 +186,75 @@ TEST_P(golden, has_its_words_where_the_format_says) {
   EXPECT_EQ(word(128), 0x0102030405060708u);
   EXPECT_EQ(std::memcmp(content.data() + 8 * 4096 + 128 + 184, "trades", 6), 0);
 }
+
+class golden_second : public golden {};
+
+TEST_P(golden_second, goes_on_where_it_was) {
+  const auto content = read(GetParam());
+  ASSERT_FALSE(content.empty());
+  const auto host = machine_with(content);
+  const auto door = host->boot_process();
+  const bool closed = std::string(GetParam()).find("closed") != std::string::npos;
+  const auto seen = checkpoint::inspect(desk, options_for(*door));
+  ASSERT_TRUE(seen) << seen.text();
+  EXPECT_EQ(seen->version, 2u);
+  ASSERT_EQ(seen->sequences.size(), 3u);
+  EXPECT_EQ(seen->sequences[1].form, record_form::mark);
+  const auto& orders = seen->sequences[2];
+  ASSERT_TRUE(orders.named);
+  EXPECT_EQ(orders.named->start, -1);
+  EXPECT_EQ(orders.named->increment, -5);
+  EXPECT_EQ(orders.named->minimum, -12);
+  EXPECT_EQ(orders.named->maximum, -1);
+  EXPECT_EQ(orders.named->cache, 2u);
+  EXPECT_TRUE(orders.named->cycle);
+  auto file = checkpoint::open(desk, options_for(*door));
+  ASSERT_TRUE(file) << file.text();
+  EXPECT_EQ(file->mark("mark")->load(), 30u);
+  auto session = file->named().session();
+  auto next = *session.open("orders");
+  const auto number = *next.nextval();
+  if (closed) {
+    EXPECT_EQ(*file->sequence("trades")->try_next(), 8u);
+    EXPECT_EQ(number, -1) << "-5 and -10 were of one block, and it goes round";
+    EXPECT_EQ(next.epoch(), 3u);
+  } else {
+    EXPECT_GE(*file->sequence("trades")->try_next(), 8u);
+    EXPECT_TRUE(number == -1 || number == -6 || number == -11) << number;
+    EXPECT_GE(next.epoch(), 3u);
+  }
+}
+
+TEST_P(golden_second, has_its_words_where_the_format_says) {
+  const auto content = read(GetParam());
+  ASSERT_EQ(content.size(), 10u * 4096);
+  // The newer of the two copies of the records.
+  const auto word = [&](std::size_t at) {
+    std::int64_t value = 0;
+    std::memcpy(&value, content.data() + at, 8);
+    return value;
+  };
+  const std::size_t page = word(8 * 4096 + 24) > word(9 * 4096 + 24) ? 8 : 9;
+  const auto record = [&](std::size_t place) { return page * 4096 + 128 + place * 248; };
+  EXPECT_EQ(content[page * 4096 + 8], 2) << "version";
+  EXPECT_EQ(content[record(1) + 1], 3) << "a mark";
+  EXPECT_EQ(word(record(1) + 112), 30);
+  EXPECT_EQ(content[record(2) + 1], 4) << "a named sequence";
+  EXPECT_EQ(word(record(2) + 16), -1);
+  EXPECT_EQ(word(record(2) + 24), -5);
+  EXPECT_EQ(word(record(2) + 32), -12);
+  EXPECT_EQ(word(record(2) + 40), -1);
+  EXPECT_EQ(word(record(2) + 56), 2) << "epoch of the anchor";
+  EXPECT_EQ(word(record(2) + 168), -5) << "anchor_last";
+}
+
+INSTANTIATE_TEST_SUITE_P(version_2, golden_second,
+                         testing::Values("v2-closed.seq", "v2-killed.seq"),
+                         [](const auto& info) {
+                           return std::string(info.param).find("closed") != std::string::npos
+                                      ? "closed"
+                                      : "killed";
+                         });
 
 INSTANTIATE_TEST_SUITE_P(version_1, golden, testing::Values("v1-closed.seq", "v1-killed.seq"),
                          [](const auto& info) {

@@ -9,8 +9,11 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
+#include <set>
+#include <utility>
 
 #include <sequencer/checkpoint.hpp>
+#include <sequencer/named_sequence.hpp>
 
 #include <src/checkpoint/format.hpp>
 #include <src/checkpoint/page_store.hpp>
@@ -55,6 +58,24 @@ std::uint64_t inode_in(const crash::bytes& file) {
   return header.inode == 0 || header.inode > 1'000'000 ? 100 : header.inode;
 }
 
+// Whatever the rules that were read say, no pair comes twice and no number is out of bounds.
+void use_named(checkpoint& file, const std::string& name) {
+  auto session = file.named().session();
+  auto of = session.open(name);
+  if (!of) return;
+  std::set<std::pair<std::uint64_t, std::int64_t>> seen;
+  for (int i = 0; i < 12; ++i) {
+    if (i == 4) static_cast<void>(of->range(3));
+    if (i == 8) static_cast<void>(file.named().restart(name));
+    const auto number = of->nextval();
+    if (!number) continue;
+    const auto now = *file.named().status(name);
+    const bool inside = *number >= now.named->minimum && *number <= now.named->maximum;
+    if (!inside || !seen.emplace(of->epoch(), *number).second) std::abort();
+  }
+  static_cast<void>(file.named().drop(name));
+}
+
 void use(checkpoint& file) {
   const auto all = file.list();
   if (!all) return;
@@ -65,6 +86,8 @@ void use(checkpoint& file) {
       if (!mark) continue;
       const auto number = mark->load() / 2;
       if (mark->store(number) && mark->load() != number) std::abort();
+    } else if (each.form == record_form::named) {
+      use_named(file, each.name);
     } else if (each.blocks) {
       auto blocks = file.blocks(each.name);
       if (!blocks) continue;

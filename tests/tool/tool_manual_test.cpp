@@ -29,7 +29,9 @@ const std::string completion = TOOL_SOURCES "/sequencer.bash";
 
 const std::vector<std::string> all_verbs = {"create", "next",  "list",  "inspect", "verify",
                                             "holes",  "watch", "adopt", "backup",
-                                            "topology", "doctor"};
+                                            "topology", "doctor", "define", "alter",
+                                            "restart", "drop", "nextval", "setval", "range",
+                                            "session"};
 
 std::string content_of(const std::string& path) {
   std::ostringstream text;

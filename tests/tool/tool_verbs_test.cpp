@@ -315,4 +315,74 @@ TEST_F(verbs, reading_verbs_work_beside_an_owner_and_writing_ones_are_locked_out
   EXPECT_EQ(done("next", {"trades"}), "11\n");
 }
 
+// ---- named sequences
+
+TEST_F(verbs, named_sequences_are_defined_taken_and_moved) {
+  EXPECT_EQ(done("define", {"s", "--increment", "-3", "--minimum", "-8", "--cycle"}),
+            file_ + ": created 's': start -1, increment -3, -8 to -1, cache 1, cycle, next -1, "
+                    "epoch 0\n");
+  EXPECT_EQ(done("nextval", {"s", "--count", "4"}), "-1\n-4\n-7\n-1\n");
+  EXPECT_EQ(done("setval", {"s", "-8"}), "-8\n");
+  EXPECT_EQ(done("nextval", {"s"}), "-1\n");
+  EXPECT_EQ(done("setval", {"s", "-5", "--not-called"}), "-5\n");
+  EXPECT_EQ(done("range", {"s", "4"}),
+            "-5 -4 cycles 1 increment -3 minimum -8 maximum -1\n");
+  EXPECT_THAT(done("restart", {"s"}), HasSubstr("next -1, epoch "));
+  EXPECT_THAT(done("restart", {"s", "-7"}), HasSubstr("next -7, epoch "));
+  EXPECT_THAT(done("alter", {"s", "--increment", "2", "--no-maximum", "--no-cycle", "--cache",
+                             "5", "--restart-with", "10"}),
+              HasSubstr("altered 's': start -1, increment 2, -8 to 9223372036854775807, cache 5, "
+                        "no cycle, next 10, epoch "));
+  EXPECT_EQ(done("nextval", {"s"}), "10\n");
+  EXPECT_EQ(done("nextval", {"s"}), "20\n") << "the first call's session held 12 to 18";
+  const auto all = parsed("list");
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0]["kind"], "named");
+  EXPECT_EQ(all[0]["last_value"], 28);
+  EXPECT_EQ(all[0]["is_called"], true);
+  EXPECT_EQ(all[0]["minimum"], -8);
+  EXPECT_THAT(done("list"), HasSubstr("named"));
+  EXPECT_THAT(done("list"), HasSubstr("> 28"));
+  EXPECT_EQ(done("drop", {"s"}), file_ + ": dropped 's'\n");
+  EXPECT_THAT(done("list"), HasSubstr("no sequences yet"));
+}
+
+TEST_F(verbs, named_sequences_refuse_what_is_wrong) {
+  done("define", {"s", "--maximum", "2"});
+  EXPECT_EQ(on_file("define", {"s"}).status, 4);
+  EXPECT_EQ(on_file("define", {"t", "--increment", "0"}).status, 3);
+  EXPECT_EQ(on_file("define", {"t", "--cycle", "--no-cycle"}).status, 3);
+  EXPECT_EQ(on_file("define", {"t", "--start", "1e3"}).status, 3);
+  EXPECT_EQ(on_file("define", {"t", "--start", "9223372036854775808"}).status, 3);
+  EXPECT_EQ(on_file("alter", {"s", "--minimum", "5"}).status, 3);
+  EXPECT_EQ(on_file("setval", {"s", "3"}).status, 3);
+  EXPECT_EQ(on_file("restart", {"s", "0"}).status, 3);
+  EXPECT_EQ(on_file("nextval", {"nobody"}).status, 3);
+  EXPECT_EQ(on_file("drop", {"nobody"}).status, 3);
+  EXPECT_EQ(on_file("range", {"s", "3"}).status, 8);
+  const auto ended = on_file("nextval", {"s", "-n", "3"});
+  EXPECT_EQ(ended.status, 8);
+  EXPECT_EQ(ended.out, "1\n2\n");
+  EXPECT_EQ(ended.err, "sequencer: " + file_ + ": sequence 's': the last number of this sequence "
+                                               "has been issued\n");
+  EXPECT_EQ(on_file("next", {"s"}).status, 3) << "strict sequences' verb";
+}
+
+TEST_F(verbs, a_session_keeps_its_last_numbers) {
+  done("define", {"s"});
+  done("define", {"my orders", "--start", "10"});
+  const auto said = command::run(
+      {"bash", "-c",
+       "printf '%s\\n' 'lastval' 'currval s' 'nextval s' 'nextval \"my orders\"' 'currval s' "
+       "lastval 'setval s -5' 'setval s 50' 'currval s' 'setval s 70 --not-called' 'nextval s' "
+       "'nonsense' '' | \"$0\" session \"$1\"",
+       TOOL_PROGRAM, file_});
+  EXPECT_EQ(said.status, 5) << "the first failure's";
+  EXPECT_EQ(said.out, "1\n10\n1\n10\n50\n50\n70\n70\n");
+  EXPECT_THAT(said.err, HasSubstr("this session has taken no number yet"));
+  EXPECT_THAT(said.err, HasSubstr("'s': this session has taken no number of it yet"));
+  EXPECT_THAT(said.err, HasSubstr("cannot be set to -5, which is not within 1 .. "));
+  EXPECT_THAT(said.err, HasSubstr("'nonsense'"));
+}
+
 }  // namespace
