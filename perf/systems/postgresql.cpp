@@ -14,7 +14,8 @@
 #include "private_server.hpp"
 
 // nextval of a sequence, which is logged 32 numbers ahead, in a loop at the server and call by
-// call; the loop again on one whose session takes 1000 at once; and a row that is counted up, so that each number is on stable storage when it leaves.
+// call; the loop again on one whose session takes 1000 at once; and a row that is counted up, so
+// that each number is on stable storage when it leaves.
 namespace perf::systems {
 
 namespace {

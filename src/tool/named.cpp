@@ -264,8 +264,8 @@ arguments add_verb(CLI::App& to, action& chosen, const char* name, const char* w
 }
 
 constexpr const char* define_footer = R"(A named sequence is what SQL's CREATE SEQUENCE makes: it
-counts up or down within bounds, can be set, restarted and altered, and goes round if it is told to. (epoch, number) is
-unique: a move backwards begins another epoch.
+counts up or down within bounds, can be set, restarted and altered, and goes round if it
+is told to. (epoch, number) is unique: a move backwards begins another epoch.
 
 Examples:
   sequencer define desk.seq orders --start 1000 --increment 10

@@ -28,7 +28,7 @@
 #include <sequencer/checkpoint.hpp>
 #include <sequencer/named_sequence.hpp>
 
-#include <perf/systems/private_server.hpp>
+#include "perf/systems/private_server.hpp"
 #include <tests/crash/scale.hpp>
 #include <tests/crash/scratch.hpp>
 
