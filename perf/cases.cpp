@@ -40,6 +40,8 @@ cases of_numbers() {
        run_partitions},
       {"partitioner", "the partition of a key of 16 bytes, against librdkafka", 4, 2, 10,
        run_partitioner},
+      {"sequential_names", "numbers as names and as zxids, against snprintf", 4, 2, 10, run_names},
+      {"fence_admit", "a write that passes a fence, against a bare load", 4, 2, 10, run_fence},
   };
 }
 

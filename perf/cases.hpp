@@ -100,6 +100,9 @@ void run_clock_vector(surroundings& in);
 // partition_case.cpp
 void run_partitions(surroundings& in);
 void run_partitioner(surroundings& in);
+// names_case.cpp
+void run_names(surroundings& in);
+void run_fence(surroundings& in);
 
 // Takes the part of the process that is killed; `arguments` as recovery_case.cpp passes them.
 int run_victim(const std::vector<std::string>& arguments);
