@@ -14,8 +14,8 @@ using cases = std::vector<named_case>;
 
 cases of_numbers() {
   return {
-      {"counter_strict", "strict volatile next() against fetch_add, a CAS loop and std::mutex",
-       9, 4, 40, run_counter_strict},
+      {"counter_strict", "strict volatile next() against fetch_add, a CAS loop and std::mutex", 9,
+       4, 40, run_counter_strict},
       {"counter_durable", "strict durable next() (ahead) against the volatile one", 9, 4, 40,
        run_counter_durable},
       {"counter_block", "block-cached next(), volatile and with the live region", 8, 4, 40,
@@ -32,16 +32,17 @@ cases of_numbers() {
        30, run_durable_each},
       {"durable_systems", "durable numbers and restarts, against PostgreSQL and Redis", 25, 8, 60,
        run_durable_systems},
-      {"named_nextval", "nextval of a named sequence, 1000 at once, against PostgreSQL's", 5, 3, 15,
+      {"named_nextval", "nextval of a named sequence, 1000 at once, against PostgreSQL's", 3, 0, 15,
        run_named_nextval},
       {"recovery", "open after SIGKILL to the first number, 1 and 65,536 sequences", 10, 7, 15,
        run_recovery},
-      {"partitions", "a partition for each thread, against words that nobody shares", 4, 2, 20,
+      {"partitions", "a partition for each thread, against words that nobody shares", 2, 0, 20,
        run_partitions},
-      {"partitioner", "the partition of a key of 16 bytes, against librdkafka", 4, 2, 10,
+      {"partitioner", "the partition of a key of 16 bytes, against librdkafka", 1.5, 0, 10,
        run_partitioner},
-      {"sequential_names", "numbers as names and as zxids, against snprintf", 4, 2, 10, run_names},
-      {"fence_admit", "a write that passes a fence, against a bare load", 4, 2, 10, run_fence},
+      {"sequential_names", "numbers as names and as zxids, against snprintf", 1.5, 0, 10,
+       run_names},
+      {"fence_admit", "a write that passes a fence, against a bare load", 1, 0, 10, run_fence},
   };
 }
 
@@ -104,10 +105,10 @@ cases of_latency() {
 cases of_clocks() {
   return {
       {"clock_lamport", "a Lamport clock's tick() and observe(), against fetch_add and a CAS loop",
-       8, 3, 20, run_clock_lamport},
-      {"clock_hybrid", "a hybrid clock's tick(), own and shared, against reading the wall clock", 6,
-       3, 15, run_clock_hybrid},
-      {"clock_vector", "vector clocks of 16 members, compared and merged", 4, 2, 10,
+       3, 0, 20, run_clock_lamport},
+      {"clock_hybrid", "a hybrid clock's tick(), own and shared, against reading the wall clock", 2,
+       0, 15, run_clock_hybrid},
+      {"clock_vector", "vector clocks of 16 members, compared and merged", 1.5, 0, 10,
        run_clock_vector},
   };
 }
