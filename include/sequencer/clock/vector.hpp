@@ -283,10 +283,13 @@ class vector {
   }
 
   detail::excess excess_over(const vector& other) const noexcept {
-    if (same_members(other)) {
-      return detail::excess_of(counts_.data(), other.counts_.data(), counts_.size());
-    }
     detail::excess found;
+    if (members_.size() == other.members_.size() &&
+        detail::excess_of_named(members_.data(), other.members_.data(), counts_.data(),
+                                other.counts_.data(), members_.size(), found)) {
+      return found;
+    }
+    found = {};
     walk(other, [&](std::uint64_t, sequence mine, sequence theirs) { found.note(mine, theirs); });
     return found;
   }

@@ -45,6 +45,25 @@ inline excess excess_of(const std::uint64_t* left, const std::uint64_t* right,
   return found;
 }
 
+// The same of counts with the names of their members beside them, in one pass; false where the
+// names differ.
+inline bool excess_of_named(const std::uint64_t* left_names, const std::uint64_t* right_names,
+                            const std::uint64_t* left, const std::uint64_t* right, std::size_t size,
+                            excess& found) noexcept {
+  two_counts lefts{}, rights{}, differ{};
+  std::size_t i = 0;
+  for (; i + 2 <= size; i += 2) {
+    const auto one = two_at(left + i), other = two_at(right + i);
+    differ |= two_at(left_names + i) ^ two_at(right_names + i);
+    lefts |= other - one;
+    rights |= one - other;
+  }
+  found = {either(lefts), either(rights)};
+  if (i == size) return either(differ) == 0;
+  found.note(left[i], right[i]);
+  return (either(differ) | (left_names[i] ^ right_names[i])) == 0;
+}
+
 // Each count of `to` becomes the larger one of both.
 inline void merge_counts(std::uint64_t* to, const std::uint64_t* from, std::size_t size) noexcept {
   std::size_t i = 0;
