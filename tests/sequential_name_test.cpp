@@ -171,7 +171,7 @@ TEST(Predecessor, IsTheOneMadeLastBefore) {
 TEST(ParseName, AnyBytesAreReadOrRefused) {
   std::mt19937_64 random(4711);
   int taken = 0;
-  for (int i = 0; i < 200'000; ++i) {
+  for (int i = 0; i < 50'000; ++i) {
     std::string name = i % 2 == 0 ? "/tasks/task_0000000042" : "/l/-2147483648";
     for (auto changes = random() % 4; changes != 0; --changes) {
       constexpr std::string_view likely = "0123456789-/._\x00\x7f\xc3\xa9\xed";
@@ -195,7 +195,7 @@ TEST(ParseName, AnyBytesAreReadOrRefused) {
       ASSERT_EQ(parse_name(*made)->prefix, name);
     }
   }
-  EXPECT_GT(taken, 1'000);
+  EXPECT_GT(taken, 500);
 }
 
 }  // namespace
