@@ -39,6 +39,7 @@ class alignas(interference_size) fence {
     if (token > top) return errc::invalid;
     // order: fence-seen <- fence-raised: what the newer owner did before
     auto highest = highest_.load(detail::acquire);
+    if (highest == token) return token;
     while (highest < token) {
       // order: fence-raised <-> fence-seen, fence-raised: what both owners did before
       if (highest_.compare_exchange_weak(highest, token, detail::acq_rel, detail::acquire)) {

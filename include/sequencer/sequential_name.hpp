@@ -1,11 +1,13 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <charconv>
 #include <compare>
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <string>
@@ -110,6 +112,10 @@ constexpr bool may_be_in_name(std::uint32_t point) noexcept {
 
 constexpr bool is_name_text(std::string_view text) noexcept {
   while (!text.empty()) {
+    if (text[0] >= 0x20 && text[0] < 0x7f) {  // most of them: plain ASCII, whatever char's sign
+      text.remove_prefix(1);
+      continue;
+    }
     const auto point = take_code_point(text);
     if (!point || !may_be_in_name(*point)) return false;
   }
@@ -159,9 +165,11 @@ inline std::string_view write_name(std::span<char> to, std::string_view prefix, 
   const auto size = prefix.size() + format.digits();
   if (number > format.last() || to.size() < size) return {};
   prefix.copy(to.data(), prefix.size());
-  for (auto at = size; at != prefix.size(); number /= 10) {
-    to[--at] = static_cast<char>('0' + number % 10);
-  }
+  char digits[name_format::most_digits];
+  const auto* const end = std::to_chars(digits, std::end(digits), number).ptr;
+  const std::string_view written(digits, static_cast<std::size_t>(end - digits));
+  std::fill(to.data() + prefix.size(), to.data() + size - written.size(), '0');
+  written.copy(to.data() + size - written.size(), written.size());
   return {to.data(), size};
 }
 
