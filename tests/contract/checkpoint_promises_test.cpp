@@ -8,12 +8,16 @@
 #include <utility>
 
 #include <sequencer/checkpoint.hpp>
+#include <sequencer/sequential_name.hpp>
 
 namespace sequencer {
 namespace {
 
 using strict = durable_sequence;
 using in_blocks = durable_blocks;
+
+// ---- names may take their numbers from it
+static_assert(number_source<durable_sequence>);
 
 // ---- hot calls never throw
 static_assert(noexcept(std::declval<strict&>().next()));
