@@ -91,7 +91,8 @@ class ring_passing : public passing_contender {
 
   bool make_anew() override {
     if (slots_ == 0) return false;
-    passes_ = std::make_unique<passage>(sequencer::slots<Event>(slots_));  // before the old one goes
+    // The new one is there before the old one goes.
+    passes_ = std::make_unique<passage>(sequencer::slots<Event>(slots_));
     return true;
   }
 

@@ -60,7 +60,8 @@ tiers bound_tiers_of(const topology& of) {
   const auto nodes = memory_of_cpus(of);
   made.memory_of_domain.assign(made.domains(), sequencer::unbound);
   for (std::size_t cpu = 0; cpu < nodes.size(); ++cpu) {
-    if (nodes[cpu] != sequencer::unbound) made.memory_of_domain[made.domain_of_cpu[cpu]] = nodes[cpu];
+    if (nodes[cpu] == sequencer::unbound) continue;
+    made.memory_of_domain[made.domain_of_cpu[cpu]] = nodes[cpu];
   }
   return made;
 }

@@ -168,11 +168,11 @@ class siblings {
 // Fails: invalid, a node of 2^31 or more; exhausted, it has begun 2^32 - 1 times; as the mark
 // store.
 template <mark_store Mark>
-result<sequence> next_actor(std::uint64_t node, Mark& lives) noexcept {
+result<sequence> next_actor(std::uint64_t node, Mark& mark) noexcept {
   if (node >= std::uint64_t{1} << 31) return errc::invalid;
-  const auto life = lives.load() + 1;
+  const auto life = mark.load() + 1;
   if (life >= std::uint64_t{1} << 32) return errc::exhausted;
-  if (const auto kept = lives.store(life); !kept) return kept.code();
+  if (const auto kept = mark.store(life); !kept) return kept.code();
   return node << 32 | life;
 }
 
