@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <memory>
 #include <stdexcept>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -32,16 +33,17 @@ constexpr std::uint64_t at_once = 10'000;  // between two looks at the clock
 // One session that must get every number.
 class named_file {
  public:
-  explicit named_file(const surroundings& in)
-      : file_(or_throw(sequencer::checkpoint::open(fresh_file(in, "named.seq"),
-                                                   {.create = true}))),
+  named_file(const surroundings& in, const std::string& name)
+      : file_(or_throw(sequencer::checkpoint::open(fresh_file(in, name), {.create = true}))),
         session_(file_.named().session()) {
     constexpr std::uint64_t gap = std::uint64_t{1} << 32;
     or_throw(file_.named().create("numbers", {.cache = 1000, .max_gap = gap}));
   }
 
-  slice_result run(std::chrono::nanoseconds span) {
+  // `twice`: it is set back first, so that numbers come again.
+  slice_result run(std::chrono::nanoseconds span, bool twice = false) {
     auto numbers = or_throw(session_.open("numbers"));
+    if (twice) or_throw(numbers.setval(1));
     slice_result found;
     found.ns_per_item = timed(1, span, [&](unsigned) -> std::uint64_t {
       for (std::uint64_t i = 0; i < at_once; ++i) {
@@ -105,9 +107,13 @@ void judge_call(surroundings& in) {
 }  // namespace
 
 void run_named_nextval(surroundings& in) {
-  named_file ours(in);
+  named_file ours(in, "named.seq");
+  named_file wrong(in, "named-wrong.seq");
   const auto theirs = start_postgresql(in);
   std::vector<timed_entry> entries{{"sequencer", [&](auto span) { return ours.run(span); }}};
+  if (in.plant_wrong) {
+    entries.push_back({"planted_wrong", [&](auto span) { return wrong.run(span, true); }});
+  }
   contest of;
   of.name = "named_nextval";
   of.params = {8, 1, 1, 0, "any"};

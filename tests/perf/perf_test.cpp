@@ -357,6 +357,26 @@ TEST(perf, servers_give_right_numbers_and_a_wrong_source_beside_them_is_void) {
   EXPECT_THAT(at_work_in(scratch / ""), testing::IsEmpty());
 }
 
+TEST(perf, named_sequences_are_held_against_postgresqls_and_one_that_is_set_back_is_void) {
+  const command::scratch scratch;
+  let_servers_in(scratch);
+  const auto file = scratch / "named.json";
+  const auto ran = measure({"--quick", "--rounds", "3", "--slice-ms", "1", "--case",
+                            "named_nextval", "--plant-wrong", "--directory", scratch / "", "--json",
+                            file});
+  ASSERT_EQ(ran.status, 0) << ran.err;
+  std::ifstream in(file);
+  names found;
+  const auto measured = json::parse(in, nullptr, false);
+  for (const auto& row : measured["rows"]) {
+    EXPECT_EQ(row["valid"], row["contender"] != "planted_wrong") << row;
+    found.insert(row["contender"]);
+  }
+  EXPECT_TRUE(found.contains("sequencer") && found.contains("planted_wrong"));
+  const bool absent = ran.out.find("not measured: postgresql") != ran.out.npos;
+  EXPECT_NE(found.contains("postgresql_cached"), absent);
+}
+
 TEST(perf, servers_end_when_the_program_is_killed) {
   const command::scratch scratch;
   let_servers_in(scratch);
