@@ -34,7 +34,7 @@ void expect_even(const owners& of, std::uint32_t partitions, std::uint32_t membe
 
 std::uint32_t kept(const owners& before, const owners& after) {
   std::uint32_t same = 0;
-  for (std::size_t p = 0; p != before.size(); ++p) same += before[p] == after[p] ? 1 : 0;
+  for (std::size_t p = 0; p != before.size(); ++p) same += before[p] == after[p] ? 1u : 0u;
   return same;
 }
 

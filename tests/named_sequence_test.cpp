@@ -261,6 +261,7 @@ TEST_F(named, a_dropped_place_is_somebody_elses) {
   for (int round = 0; round < 40; ++round) {
     auto of = made(longest, {.start = round + 1});
     EXPECT_EQ(*of.nextval(), round + 1);
+    EXPECT_EQ(of.epoch(), static_cast<std::uint64_t>(round)) << "above those before";
     ASSERT_TRUE(file_.named().drop(longest));
   }
   EXPECT_TRUE(file_.list()->empty());

@@ -167,8 +167,9 @@ class named_sequences {
     return alter(name, {.restart_with = number});
   }
 
-  // DROP SEQUENCE: handles answer `closed` from then on; one that is created under the same name
-  // is another one. Fails: invalid (unknown, or of another kind), io, fenced.
+  // DROP SEQUENCE: handles answer `closed` from then on. One that is created under the same name is
+  // another one, and begins with a higher epoch.
+  // Fails: invalid (unknown, or of another kind), io, fenced.
   result<void> drop(std::string_view name);
 
   // How it stands: its last value is the last one taken from it by anybody.

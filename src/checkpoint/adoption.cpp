@@ -140,6 +140,9 @@ void raise_named(record& of, sequence reached, sequence floor) {
 }  // namespace
 
 void checkpoint_state::raise_to_floor(sequence floor) {
+  if (auto& spent = pages_.file_header().spent_epochs; pages_.version() >= 2) {
+    spent += std::min(epochs_skipped, ~spent);
+  }
   const auto tag = boot_tag_of(boot_id_);
   for (std::size_t place = 0; place < pages_.pairs() * records_per_page; ++place) {
     auto& of = pages_.record_at(place);

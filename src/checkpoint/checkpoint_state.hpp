@@ -194,6 +194,7 @@ class checkpoint_state final : public mark_keeper,
   result<record_place> create_record(std::string_view name, const wishes& asked);
   result<record_place> add_record(std::string_view name, format::record made);
   errc write_as_version(std::uint32_t wanted) noexcept;
+  errc spend_epochs(std::uint64_t last) noexcept;
   result<void> check_name(std::string_view name) const;
   result<record_place> free_place(std::size_t records);
   result<void> agree(std::string_view name, std::size_t place, const wishes& asked);

@@ -63,6 +63,7 @@ struct file_header {
   std::uint64_t owner_pid;   // of the last opener
   std::uint64_t flags;       // header_flag
   std::int64_t born_ns;      // birth time of the inode; 0 where the file system has none
+  std::uint64_t spent_epochs;  // the first epoch of named sequences made from now on
 };
 
 enum header_flag : std::uint64_t {

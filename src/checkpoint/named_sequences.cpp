@@ -55,7 +55,7 @@ result<void> checkpoint_state::create_named(std::string_view name, const named_o
   made.flags = clean;
   made.window = std::min(std::max(first_window, 2 * rules.cache), made.max_gap / 2);
   made.max_step = made.max_gap / 2;
-  const named_state first{rules.start, false, 0, 0};
+  const named_state first{rules.start, false, pages_.file_header().spent_epochs, 0};
   put_order(made, rules, {0, raised_to(rules, first, pages_.file_header().floor)});
   const auto added = add_record(name, made);
   return added ? result<void>() : added.failure();
@@ -175,6 +175,15 @@ result<void> checkpoint_state::set_named(named_view& of, std::int64_t number, bo
   return moved;
 }
 
+// One that is made under a dropped name must not begin again: the header remembers for all of them,
+// durably before the record goes.
+errc checkpoint_state::spend_epochs(std::uint64_t last) noexcept {
+  auto& header = pages_.file_header();
+  if (header.spent_epochs > last) return {};
+  header.spent_epochs = last + 1;
+  return write_both({&pages_.header()});
+}
+
 result<void> checkpoint_state::drop_named(std::string_view name) {
   const auto opened = open_named_sequence(name);
   if (!opened) return opened.failure();
@@ -185,6 +194,10 @@ result<void> checkpoint_state::drop_named(std::string_view name) {
   // relaxed: written under this lock.
   if (of.dropped.load(relaxed)) return refuse(path_, name, "was dropped meanwhile");
   const auto place = of.ordinals.place;
+  const auto ended = state_behind(of.rules, of.anchor.at,
+                                  of.ordinals.numbers.word() - of.anchor.first);
+  if (ended.epoch == ~std::uint64_t{0}) return refuse(path_, name, "its epochs are used up");
+  if (spend_epochs(ended.epoch) != errc{}) return fatal(failed_);
   for (auto each = place; each < place + records_needed(name); ++each) {
     pages_.record_at(each) = {};
   }

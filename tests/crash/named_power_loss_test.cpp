@@ -285,6 +285,12 @@ TEST(named_power_loss, dropped_and_made_again) {
       if (at >= dropped) {
         EXPECT_FALSE(session.open("s")) << at;
       }
+      if (!session.open("s")) {
+        ASSERT_TRUE(file->named().create("s")) << at;
+        auto again = *session.open("s");
+        ASSERT_TRUE(again.nextval()) << at;
+        EXPECT_GT(again.epoch(), 0u) << at << ": 1 came with epoch 0 before";
+      }
       auto t = session.open("t");
       EXPECT_TRUE(t || at < made) << at;
       if (t) {
