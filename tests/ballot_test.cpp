@@ -113,6 +113,17 @@ TEST(Acceptor, PromisesTheHighestAndTellsWhatItAccepted) {
   EXPECT_EQ(keep.now, (acceptance<std::string>{{2, 2}, {1, 1}, "a"}));
 }
 
+TEST(Acceptor, StoresWhatItFoundBeforeItAnswersByIt) {
+  kept keep{{{3, 1}, {3, 1}, "a"}, true};  // in the cache of a process that died, perhaps
+  one it{keep};
+  EXPECT_EQ(it.prepare({3, 1}).code(), errc::io);
+  EXPECT_EQ(it.accept({3, 1}, "a").code(), errc::io);
+  keep.fails = false;
+  EXPECT_EQ(it.prepare({3, 1})->value, "a");
+  keep.fails = true;
+  EXPECT_EQ(*it.accept({3, 1}, "a"), (ballot{3, 1})) << "stored by now";
+}
+
 TEST(Acceptor, RefusesWhatIsBelowItsPromise) {
   kept keep;
   one it{keep};

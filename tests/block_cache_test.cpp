@@ -140,7 +140,10 @@ TEST(BlockCache, AHandleThatCannotLieWhereItIsToAnswersUnavailable) {
   EXPECT_EQ(cache.held_bound(), 0u);
   auto here = cache.local();
   EXPECT_EQ(*here.next(), 0u);
-  EXPECT_NE(here.place(), nowhere.place());
+  EXPECT_NE(here.place(), nullptr);
+  EXPECT_EQ(nowhere.place(), nullptr);
+  cache.stop();
+  EXPECT_EQ(nowhere.next().code(), errc::closed);
 }
 
 TEST(BlockCache, DiscardsABlockBelowItsLastNumber) {

@@ -171,6 +171,24 @@ TEST(Term, AVoteIsGivenOnceATermAlsoAcrossARestart) {
   EXPECT_EQ(*mine.grant(4, 6, {1, 1}, {1, 1}), 4u);
 }
 
+TEST(Term, AVoteThatWasFoundIsStoredBeforeItIsGivenAgain) {
+  unsure_mark mark;
+  {
+    term before{mark};
+    mark.fail(true);  // the write fails, and is seen all the same
+    EXPECT_FALSE(before.grant(5, 1, {}, {}));
+    mark.mend();
+  }
+  term after{mark};
+  EXPECT_EQ(after.vote(), 1u);
+  const auto stores = mark.stores();
+  EXPECT_EQ(*after.grant(5, 1, {}, {}), 5u);
+  EXPECT_EQ(mark.stores(), stores + 1);
+  mark.crash(false);
+  term last{mark};
+  EXPECT_EQ(last.grant(5, 2, {}, {}).code(), errc::locked) << "the vote was given";
+}
+
 TEST(Term, ALogThatLacksEntriesGetsNoVoteButIsHeard) {
   unsure_mark mark;
   term mine{mark};

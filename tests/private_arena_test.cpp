@@ -52,9 +52,9 @@ TEST(PrivateArena, IsEmptyWhereItWouldHaveToLieOnANodeThatThereIsNot) {
 
 TEST(PrivateArena, PartsAreBoundUntilOneIsRefused) {
   auto arena = private_arena::make(2 * 4096);
-  EXPECT_TRUE(arena.bind_each(4096, {sequencer::unbound}));
-  EXPECT_FALSE(arena.bind_each(4096, {sequencer::unbound, 1000}));
-  EXPECT_TRUE(arena.bind_each(arena.size(), {sequencer::unbound, 1000}));  // no such part
+  EXPECT_TRUE(arena.bind_each(4096, {sequencer::unbound}, 2));
+  EXPECT_FALSE(arena.bind_each(4096, {sequencer::unbound, 1000}, 2));
+  EXPECT_TRUE(arena.bind_each(4096, {sequencer::unbound, 1000}, 1));  // no such part
 }
 
 }  // namespace

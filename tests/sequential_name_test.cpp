@@ -77,6 +77,12 @@ TEST(SequentialName, IntoABufferNothingIsAllocatedAndNoNumberIsLost) {
   EXPECT_TRUE(write_name(exact, "/tasks/task_", 2'147'483'648).empty());
 }
 
+TEST(SequentialNameDeathTest, StopsWhoAsksForThePredecessorOfWhatHasNone) {
+  const std::vector<std::string> all{"/l/a-0000000003"};
+  EXPECT_DEATH(static_cast<void>(predecessor_of("/l/plain", all)), "'/l/plain' is no name");
+  EXPECT_DEATH(static_cast<void>(predecessor_of("/l/a--000000005", all)), "is no name");
+}
+
 TEST(SequentialNameDeathTest, StopsAtAFormatThatHoldsNoNames) {
   EXPECT_DEATH(name_format(0), "1 to 19 digits");
   EXPECT_DEATH(name_format(20), "1 to 19 digits");
@@ -162,7 +168,6 @@ TEST(Predecessor, IsTheOneMadeLastBefore) {
   EXPECT_EQ(predecessor_of("/l/d-0000000009", all), "/l/c-0000000007");
   EXPECT_EQ(predecessor_of("/l/b-0000000005", all), "/l/a-0000000003");
   EXPECT_EQ(predecessor_of("/l/a-0000000003", all), std::nullopt);
-  EXPECT_EQ(predecessor_of("/l/plain", all), std::nullopt);
 }
 
 // ---- any bytes

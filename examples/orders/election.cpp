@@ -31,7 +31,7 @@ void lead(cluster& all, const std::string& name) {
   const auto begun = mine.begin(all.log.empty() ? 0 : all.log.back().epoch());
   if (!begun) return;
   sequencer::zxid_counter ids{all.log.empty() ? sequencer::zxid{} : all.log.back()};
-  if (!ids.begin(static_cast<std::uint32_t>(*begun))) return;
+  if (!ids.begin(*begun)) return;
   for (int i = 0; i < 2; ++i) all.log.emplace_back(*ids.next());
   fmt::print("{} leads in epoch {}: 0x{:x}, 0x{:x}\n", name, *begun,
              all.log[all.log.size() - 2].packed(), all.log.back().packed());

@@ -50,17 +50,17 @@ class acceptor {
   acceptor(const acceptor&) = delete;
   acceptor& operator=(const acceptor&) = delete;
 
-  // Promises to answer nothing below `asked`. A repeated question has the same answer.
-  // Progress: as the store().
+  // Promises to answer nothing below `asked`. A repeated question is answered again, with what was
+  // accepted since. Progress: as the store().
   // Fails: invalid, no ballot; fenced, a higher one was promised (promised() says which: go above
   // it); else what the store failed with: nothing was promised.
   result<promise<Value>> prepare(ballot asked) {
     if (asked.is_none()) return error{errc::invalid, 0, "prepare without a ballot"};
     if (asked < now_.promised) return error{errc::fenced, 0, "a higher ballot was promised"};
-    if (asked != now_.promised) {
-      auto next = now_;
-      next.promised = asked;
-      if (auto kept = keep(std::move(next)); !kept) return kept.failure();
+    auto next = now_;
+    next.promised = asked;
+    if (auto kept = keep_once(asked != now_.promised, std::move(next)); !kept) {
+      return kept.failure();
     }
     return promise<Value>{now_.promised, now_.accepted, now_.value};
   }
@@ -75,7 +75,10 @@ class acceptor {
     if (offered.is_none()) return error{errc::invalid, 0, "an offer without a ballot"};
     if (offered < now_.promised) return error{errc::fenced, 0, "a higher ballot was promised"};
     if (offered == now_.accepted) {
-      if (value == now_.value) return offered;
+      if (value == now_.value) {
+        if (auto kept = keep_once(false, now_); !kept) return kept.failure();
+        return offered;
+      }
       return error{errc::invalid, 0, "two values under one ballot: its proposer used it twice"};
     }
     if (auto kept = keep({offered, offered, std::move(value)}); !kept) return kept.failure();
@@ -88,12 +91,22 @@ class acceptor {
  private:
   result<void> keep(acceptance<Value> next) {
     auto kept = keep_->store(next);
-    if (kept) now_ = std::move(next);
+    if (kept) {
+      now_ = std::move(next);
+      confirmed_ = true;
+    }
     return kept;
+  }
+
+  // What was found may lie in the cache of a process that died before its sync: it is stored again
+  // before the first answer that rests on it.
+  result<void> keep_once(bool is_new, acceptance<Value> next) {
+    return is_new || !confirmed_ ? keep(std::move(next)) : result<void>();
   }
 
   Keep* keep_;
   acceptance<Value> now_;
+  bool confirmed_ = false;  // stored by this process
 };
 
 // How many of n acceptors any two quorums share one in.

@@ -140,6 +140,7 @@ struct block_cache<Source>::state {
 
   // Asked before the mutex is: a thread that held it may not exist in a forked child.
   bool in_owner_process() const noexcept { return owner != nullptr && owner->alive; }
+  bool is_inherited() const noexcept { return owner != nullptr && !owner->alive; }
 
   slot* open_slot(std::uint32_t domain, std::uint32_t node) {
     if (!in_owner_process()) return &nobody;
@@ -172,7 +173,7 @@ struct block_cache<Source>::state {
   }
 
   void stop() noexcept {
-    if (!in_owner_process()) return;
+    if (is_inherited()) return;
     const std::lock_guard held(guard);
     // relaxed: released by the stores below.
     stopped.store(true, detail::relaxed);
@@ -268,8 +269,8 @@ class block_cache<Source>::handle {
   // As next(), but gives up at `until`: timeout.
   result<sequence> next_for(wait::deadline until) noexcept { return next_until(until); }
 
-  // Where what its thread writes lies, for who asks the kernel for the node.
-  const void* place() const noexcept { return slot_; }
+  // Where what its thread writes lies, for who asks the kernel for the node; nullptr: nowhere.
+  const void* place() const noexcept { return without_slot() ? nullptr : slot_; }
 
   // Numbers left before the next refill.
   std::uint64_t remaining() const noexcept { return slot_->last - slot_->next; }
@@ -306,8 +307,9 @@ class block_cache<Source>::handle {
 
   [[gnu::noinline]] result<sequence> refill(wait::deadline until) noexcept {
     auto& at = *slot_;
-    if (without_slot()) return state_->in_owner_process() ? errc::unavailable : errc::closed;
-    if (!at.alive || state_->is_stopped()) return errc::closed;
+    if (state_->is_stopped() || state_->is_inherited()) return errc::closed;
+    if (without_slot()) return errc::unavailable;
+    if (!at.alive) return errc::closed;
     const auto failed = at.next < at.last ? pass_low_mark(at) : install_next_block(at, until);
     if (failed != errc{}) return failed;
     const auto number = at.next;

@@ -62,10 +62,10 @@ class cpu_cache {
     }
     const auto places = std::size_t{cpus_} + 1;  // the last: of threads that have no CPU of these
     line_arena_ = detail::private_arena::make(places * sizeof(detail::cpu_line) + 1);
-    page_arena_ = detail::private_arena::make(places * detail::cpu_page::bytes);
+    page_arena_ = detail::private_arena::make(places * page_bytes_);
     if (!line_arena_ || !page_arena_) return;
     page_arena_.prefer_huge_pages(false);  // one such page would put many CPUs on one node
-    if (!page_arena_.bind_each(detail::cpu_page::bytes, options.node_of_cpu)) return;
+    if (!page_arena_.bind_each(page_bytes_, options.node_of_cpu, cpus_)) return;
     lines_ = static_cast<detail::cpu_line*>(line_arena_.data());
     std::uninitialized_default_construct_n(lines_, places);
     owner_ = reinterpret_cast<std::byte*>(lines_ + places);
@@ -92,7 +92,7 @@ class cpu_cache {
   // refill as the source's acquire, and behind another thread that refills this CPU. exclusive:
   // blocking while other threads are inside all shares, and at a refill as above.
   // Fails: what the source answers; closed after stop() and in a forked child; unavailable where
-  // the kernel refused the pages.
+  // the kernel refused the pages, after stop() too.
   result<sequence> next() noexcept { return next_until(wait::never); }
 
   // As next(), but answers `unavailable` where it would have to wait.
@@ -134,7 +134,7 @@ class cpu_cache {
   std::uint32_t cpus() const noexcept { return cpus_; }
   // Where the block of a CPU lies, for who asks the kernel for its node.
   const void* page(std::uint32_t cpu) const noexcept {
-    return static_cast<std::byte*>(page_arena_.data()) + cpu * detail::cpu_page::bytes;
+    return static_cast<std::byte*>(page_arena_.data()) + cpu * page_bytes_;
   }
   Source& source() noexcept { return source_; }
 
@@ -357,6 +357,7 @@ class cpu_cache {
   std::uint32_t cpus_;
   std::uint32_t cpus_with_sections_ = 0;  // cpus_, or 0 in mode exclusive
 
+  const std::size_t page_bytes_ = detail::cpu_page::stride();
   const std::uint64_t block_;
   Source source_;
   detail::private_arena line_arena_;

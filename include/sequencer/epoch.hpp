@@ -46,6 +46,7 @@ class epoch {
 
   // The epoch that was begun last; 0 before the first.
   // Threads: any. Progress: wait-free. Order: who sees it sees what was done before it was begun.
+  // A child of fork inherits the epoch without the right to it: it must not write under it.
   std::uint64_t current() const noexcept {
     // order: epoch-seen <- epoch-begun: that it is durable
     return current_.load(detail::acquire);

@@ -63,6 +63,9 @@ class alignas(interference_size) fence {
 
 static_assert(sizeof(fence) == interference_size);
 
+// One process has the resource: what a child of fork lets in does not look at what its parent has
+// refused since.
+//
 // A fence that a restart does not lower: a higher token is durable before its first write is let
 // in. What was found in the mark is written once more before anything is let in under it: it may
 // lie in the cache of a process that died before its sync.

@@ -26,7 +26,9 @@ namespace sequencer {
 // Where it differs from ZooKeeper: a number whose name is there already is passed over, where
 // ZooKeeper refuses the call, and the next one, until something else is made below that parent.
 //
-// Threads: any, all calls; each takes one lock for as long as it takes to change a map.
+// Threads: any, all calls. One lock: held for as long as it takes to change or copy a map and, by
+// create() and add(), until the source has answered, so with a source that waits others wait too,
+// also for longer than their deadline.
 template <number_source Numbers = counter>
 class name_list {
  public:
@@ -60,7 +62,9 @@ class name_list {
   // is counted; else what the source fails with.
   result<void> add(std::string_view name) {
     if (auto wrong = outside(name)) return std::move(*wrong);
-    if (!is_name_path(name)) return error{errc::invalid, 0, quoted(name) + " is no path"};
+    if (!is_name_path(name) || name == parent_) {
+      return error{errc::invalid, 0, quoted(name) + " is no path below " + quoted(parent_)};
+    }
     const std::lock_guard held(changing_);
     if (names_.find(name) != names_.end()) {
       return error{errc::locked, 0, quoted(name) + " is there already"};
@@ -103,7 +107,8 @@ class name_list {
     return before ? std::optional<std::string>(*before) : std::nullopt;
   }
 
-  // Waits until the name is not there: a watch that cannot be missed, as a name never comes again.
+  // Waits until the name is not there: a watch that cannot be missed, of a name that create() made;
+  // one that add() made may have come again.
   // Progress: blocking; wakes when this one name is removed.
   // Order: sees what was done before it was removed.
   // Fails: timeout, `until` passed first.

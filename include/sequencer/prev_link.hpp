@@ -80,9 +80,9 @@ class alignas(interference_size) prev_stamper {
   // Links a number that comes from elsewhere (a counter, a block) to the one stamped before.
   // Threads: any. Progress and order: as next().
   // Fails: fenced, a number of at least this one was stamped before: take another; invalid, above
-  // top.
+  // top, or 0, which stands for the begin of the chain: count from 1.
   result<range> stamp(sequence number) noexcept {
-    if (number > top) return errc::invalid;
+    if (number == 0 || number > top) return errc::invalid;
     // relaxed: as in next()
     auto last = last_.load(detail::relaxed);
     for (;;) {
@@ -140,7 +140,8 @@ class prev_checker {
     return finding::follows;
   }
 
-  // Goes on after `last` without what is missing: its loss is accepted. Not below where it is.
+  // Goes on after the record of number `last` without what is missing: its loss is accepted. That is
+  // missing().last - 1, or the prev of a later record. Not below where it is.
   // Fails: invalid, below last() or above top.
   result<sequence> skip_to(sequence last) noexcept {
     if (last < last_ || last > top) return errc::invalid;

@@ -254,15 +254,19 @@ inline result<sequential_name> parse_name(std::string_view name,
 }
 
 // Among `names`, the one that was made last before `mine`: whom to watch, in a lock or an election,
-// so that one end wakes one waiter and not all of them. Nothing where `mine` is first, or no
-// sequential name. Names that are not sequential are passed over.
-// Threads: any. Progress: by their number.
+// so that one end wakes one waiter and not all of them. Nothing where `mine` is first.
+// Names that are not sequential are passed over.
+// Threads: any. Progress: by their number. Fails: stops the process where `mine` is no name of that
+// format, or one of a counter that ran over: to be called first would be to hold a lock. parse_name
+// tells.
 // (ZooKeeper's recipes for locks and leader election.)
 template <class Names>
 std::optional<std::string_view> predecessor_of(std::string_view mine, const Names& names,
                                                name_format format = int32_names) {
   const auto own = detail::read_name(mine, format);
-  if (!own) return std::nullopt;
+  if (!own || own->number > format.last()) {
+    detail::stop("predecessor_of: '" + std::string(mine) + "' is no name of that format");
+  }
   std::optional<std::string_view> before;
   sequential_name nearest;
   for (const std::string_view each : names) {

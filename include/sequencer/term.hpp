@@ -38,13 +38,13 @@ class term {
 
   // Hears of a term, with whatever message. A higher one becomes the current one, without a vote,
   // and is durable before this returns: a leader or candidate of the old one is a follower now.
-  // Progress: as the mark's store(), for a higher term; else wait-free.
+  // Progress: as the mark's store(), for a higher term and for the first answer; else wait-free.
   // Fails: fenced, the message is of an older term: answer with the current one; invalid, 0 or
   // above `last`; else what the store failed with: the term of before stands.
   result<sequence> hear(std::uint64_t other) noexcept {
     if (other == 0 || other > last) return errc::invalid;
     if (other < current()) return errc::fenced;
-    if (other == current()) return other;
+    if (other == current()) return confirm(other);
     return keep(other, 0);
   }
 
@@ -61,7 +61,7 @@ class term {
   // Asks for this node's vote for `candidate` in `asked`. Granted once a term, to a log that is at
   // least as up to date as `mine`, and durable before this returns; asked again by the same one, it
   // is granted again. Returns the term.
-  // Progress: as the mark's store(), for a new vote or term; else wait-free.
+  // Progress: as the mark's store(), for a new vote or term and for the first answer; else wait-free.
   // Fails: fenced, of an older term; locked, another one has the vote; unavailable, the candidate's
   // log lacks entries that are here (the term is heard of all the same); invalid, a term as in
   // hear(), a node above last_node, or a position that cannot be; else what the store failed with.
@@ -71,7 +71,7 @@ class term {
     if (asked == 0 || asked > last) return errc::invalid;
     if (asked < current()) return errc::fenced;
     const auto given = asked == current() ? vote() : std::nullopt;
-    if (given) return *given == candidate ? result<sequence>(asked) : errc::locked;
+    if (given) return *given == candidate ? confirm(asked) : errc::locked;
     if (theirs < mine) {
       const auto heard = hear(asked);
       return heard ? errc::unavailable : heard;
@@ -87,11 +87,19 @@ class term {
     const auto next = number << vote_bits | vote;
     if (const auto stored = mark_->store(next); !stored) return stored.code();
     word_ = next;
+    confirmed_ = true;
     return number;
+  }
+
+  // What was found may lie in the cache of a process that died before its sync.
+  result<sequence> confirm(std::uint64_t number) noexcept {
+    if (confirmed_) return number;
+    return keep(number, static_cast<std::uint32_t>(word_ & vote_mask));
   }
 
   Mark* mark_;
   std::uint64_t word_;
+  bool confirmed_ = false;  // stored by this process
 };
 
 }  // namespace sequencer

@@ -41,7 +41,7 @@ class zxid {
   // Threads: any. Progress: wait-free, no allocation.
   // Fails: exhausted, the epoch has no further counter; begin a new one.
   constexpr result<sequence> next() const noexcept {
-    if (counter() >= last_counter) return errc::exhausted;
+    if (counter() >= last_counter || word_ >= top) return errc::exhausted;
     return word_ + 1;
   }
 
@@ -98,9 +98,9 @@ class alignas(interference_size) zxid_counter {
   // Opens an epoch, above the present one; its durability is the caller's (epoch.hpp).
   // Threads: any. Progress: lock-free. Order: what next() gives afterwards is above it.
   // Fails: invalid, above last_epoch; fenced, not above the present one.
-  result<sequence> begin(std::uint32_t epoch) noexcept {
+  result<sequence> begin(std::uint64_t epoch) noexcept {
     if (epoch > zxid::last_epoch) return errc::invalid;
-    const auto first = zxid(epoch, 0).packed();
+    const auto first = zxid(static_cast<std::uint32_t>(epoch), 0).packed();
     // relaxed: as in next()
     auto last = last_.load(detail::relaxed);
     for (;;) {

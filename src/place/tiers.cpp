@@ -21,10 +21,12 @@ std::uint32_t number_of(const T& what, std::vector<T>& all) {
 
 // The node with memory that is nearest to the one at `node`, by its number.
 std::uint32_t memory_near(const topology& of, std::size_t node) {
+  const auto has_memory = [&](const numa_node& one) { return one.usable && one.bytes != 0; };
+  if (node < of.nodes.size() && has_memory(of.nodes[node])) return of.nodes[node].number;
   auto found = sequencer::unbound;
   auto least = ~0u;
   for (std::size_t i = 0; i < of.nodes.size(); ++i) {
-    if (!of.nodes[i].usable || of.nodes[i].bytes == 0) continue;
+    if (!has_memory(of.nodes[i])) continue;
     const auto far = node < of.nodes.size() ? of.distance(node, i) : 0u;
     if (far >= least) continue;
     least = far;

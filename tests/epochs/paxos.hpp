@@ -23,23 +23,28 @@ enum class paxos_fault { none, forgetful_disk, own_value_always, one_name_for_al
 
 using value = int;
 
-// A disk for an acceptance: a failed write may be there after a crash.
+// A disk for an acceptance: a failed write may be seen, and may be there after a crash.
 class acceptance_disk {
  public:
   bool forgets = false;
   bool fails = false;
   bool kept_all_the_same = false;
 
-  acceptance<value> load() const { return durable; }
+  acceptance<value> load() const { return seen; }
   result<void> store(const acceptance<value>& next) {
     if (fails) {
-      if (kept_all_the_same) durable = next;
+      if (kept_all_the_same) seen = next;
       return error{errc::io, 0, "failed"};
     }
-    if (!forgets) durable = next;
+    if (!forgets) seen = durable = next;
     return {};
   }
+  // The machine ends and comes back.
+  void crash(bool unsynced_is_kept) {
+    (unsynced_is_kept ? durable : seen) = unsynced_is_kept ? seen : durable;
+  }
 
+  acceptance<value> seen;
   acceptance<value> durable;
 };
 
@@ -107,6 +112,8 @@ class paxos {
     auto& fallen = acceptors_[whose];
     if (what < 96) {
       fallen.disk->fails = false;
+      // Or the process alone, and the next one finds what may not be durable.
+      if (chance_.in_percent(70)) fallen.disk->crash(chance_.in_percent(50));
       return fallen.restart();
     }
     if (what < 98) {

@@ -362,7 +362,7 @@ void check_caches(const topology& of) {
 // ---- a block for each CPU
 
 using cpu_cache = sequencer::cpu_cache<sequencer::memory_source>;
-constexpr std::size_t cpu_page_end = sequencer::detail::cpu_page::bytes - 1;
+constexpr std::size_t cpu_page_end = 4095;
 
 // Touched by one thread wherever it runs, as far as a thread of another CPU gives a CPU its block.
 void check_bound_pages_of_cpus(const topology& of) {

@@ -1,6 +1,8 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <unistd.h>
+
 #include <cstddef>
 #include <cstdint>
 
@@ -25,11 +27,14 @@ struct alignas(interference_size) cpu_line {
 
 // The blocks of one CPU, on a page of its own.
 struct cpu_page {
-  static constexpr std::size_t bytes = 4096;
+  // A page of the system's: on 64-bit Arm that may be 64 KiB.
+  static std::size_t stride() noexcept {
+    return static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+  }
 
   cpu_block blocks[2];
 };
 
-static_assert(sizeof(cpu_page) <= cpu_page::bytes);
+static_assert(sizeof(cpu_page) <= 4096);
 
 }  // namespace sequencer::detail

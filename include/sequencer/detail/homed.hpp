@@ -28,7 +28,8 @@ class homed {
     for (auto* each : all_) std::destroy_at(each);
   }
 
-  // T(arguments...) on that node; nullptr where the system has no memory there, or no such node.
+  // T(arguments...) on that node; nullptr where there is no such node, or this process may have no
+  // memory of it.
   template <class... Arguments>
   T* make(std::uint32_t node, Arguments&&... arguments) {
     auto* const at = room_on(node);
@@ -45,8 +46,9 @@ class homed {
       idle_.erase(idle_.begin() + static_cast<std::ptrdiff_t>(i));
       return found;
     }
-    idle_.reserve(all_.size() + 1);  // giving back asks for no memory
-    return make(node);
+    auto* const made = make(node);
+    idle_.reserve(all_.capacity());  // giving back asks for no memory
+    return made;
   }
   void give_back(T* taken, std::uint32_t node) noexcept { idle_.push_back({taken, node}); }
 
@@ -66,7 +68,7 @@ class homed {
   };
 
   void* room_on(std::uint32_t node) {
-    all_.reserve(all_.size() + 1);
+    if (all_.size() == all_.capacity()) all_.reserve(2 * all_.size() + 1);
     const auto has_room = [&](const pages& of) {
       return of.node == node && of.used + sizeof(T) <= of.memory.size();
     };

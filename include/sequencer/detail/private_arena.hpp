@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -24,7 +25,7 @@ class private_arena {
   private_arena() noexcept = default;
 
   // An arena of at least `bytes`, on that node and on no other, or an empty one when the kernel
-  // refuses: it gives no memory, knows no such node, or lets this process have none of it.
+  // refuses: it gives no addresses, knows no such node, or lets this process have none of it.
   static private_arena make(std::size_t bytes, std::uint32_t node = unbound) noexcept {
     private_arena made;
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
@@ -53,7 +54,9 @@ class private_arena {
     static_cast<void>(::madvise(at_, bytes_, wanted ? MADV_HUGEPAGE : MADV_NOHUGEPAGE));
   }
 
-  // The pages of that part are to lie on the node, as they are touched from now on.
+  // The pages of that part are to lie on the node, those included that are there already, as under
+  // mlockall(MCL_FUTURE). No page is set aside: when the node is full at the first touch, the
+  // system kills somebody, as it does for memory that is bound to nothing.
   bool bind(std::size_t from, std::size_t bytes, std::uint32_t node) noexcept {
     if (node == unbound) return true;
     constexpr std::size_t bits = std::numeric_limits<unsigned long>::digits;
@@ -62,12 +65,13 @@ class private_arena {
     wanted[node / bits] = 1ul << node % bits;
     // Its length counts one bit more than the kernel looks at.
     return ::syscall(SYS_mbind, static_cast<std::byte*>(at_) + from, bytes, MPOL_BIND,
-                     wanted.data(), most_nodes + 1, 0) == 0;
+                     wanted.data(), most_nodes + 1, MPOL_MF_MOVE | MPOL_MF_STRICT) == 0;
   }
 
-  // The i-th part of so many bytes on the i-th node, as far as there are parts.
-  bool bind_each(std::size_t bytes, const std::vector<std::uint32_t>& nodes) noexcept {
-    for (std::size_t i = 0; i != nodes.size() && (i + 1) * bytes <= bytes_; ++i) {
+  // Of `parts` parts of so many bytes each the i-th on the i-th node, as far as nodes are named.
+  bool bind_each(std::size_t bytes, const std::vector<std::uint32_t>& nodes,
+                 std::size_t parts) noexcept {
+    for (std::size_t i = 0; i < std::min(nodes.size(), parts); ++i) {
       if (!bind(i * bytes, bytes, nodes[i])) return false;
     }
     return true;
