@@ -272,6 +272,23 @@ TEST_F(named, a_dropped_place_is_somebody_elses) {
   EXPECT_EQ(*file_.sequence("strict")->next(), 2u);
 }
 
+TEST_F(named, a_dropped_handle_touches_nothing_of_who_has_its_place) {
+  auto gone = made("gone", {.increment = 2, .max_gap = 1000});
+  EXPECT_EQ(take(gone, 2), (numbers{1, 3}));
+  ASSERT_TRUE(file_.named().drop("gone"));
+  auto next = made("next", {.start = 5000, .increment = 10, .max_gap = 1000});
+  EXPECT_EQ(take(next, 2), (numbers{5000, 5010}));
+  EXPECT_EQ(gone.range(600).code(), errc::closed) << "more than half of max_gap";
+  EXPECT_EQ(gone.range(2).code(), errc::closed);
+  EXPECT_EQ(gone.nextval().code(), errc::closed);
+  ASSERT_TRUE(file_.named().drop("next"));
+  auto strict = *file_.sequence("strict", {.create = true});
+  EXPECT_EQ(*strict.next(), 1u);
+  EXPECT_EQ(next.range(600).code(), errc::closed);
+  reopen();
+  EXPECT_EQ(*file_.sequence("strict")->next(), 2u);
+}
+
 TEST_F(named, is_closed_with_its_file_and_in_a_child) {
   auto of = made("s", {.cache = 100});
   EXPECT_EQ(*of.nextval(), 1);

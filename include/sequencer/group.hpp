@@ -61,6 +61,7 @@ class group {
         how_(how),
         shares_(std::make_unique<detail::group_share[]>(log.count())),
         asked_(mark.load()),
+        ids_(asked_),
         generation_(asked_) {
     if (offsets.size() != log.count()) detail::stop("a group has one mark for each partition");
     for (std::uint32_t p = 0; p != log.count(); ++p) {
@@ -87,8 +88,8 @@ class group {
                    "the group has a member " + std::string(name) +
                        "; expel it, or join by another name"};
     }
-    // relaxed: changes under this lock only; strangers are told from members by it.
-    const auto id = ids_.load(detail::relaxed) + 1;
+    // The generation that it joins in, so that no restart gives it to another one.
+    const auto id = asked_ + 1;
     auto next = roll_;
     next.add(name, id);
     const auto begun = regroup(std::move(next));
@@ -97,7 +98,7 @@ class group {
                    "join: generation " + std::to_string(asked_) + " was not kept: " +
                        std::string(begun.text())};
     }
-    // relaxed: as above
+    // relaxed: changes under this lock only; strangers are told from members by it.
     ids_.store(id, detail::relaxed);
     return membership{id, *begun};
   }
@@ -373,7 +374,7 @@ class group {
   detail::group_roll roll_;
   std::uint32_t left_ = 0;  // partitions that are leaving
   std::uint64_t asked_;     // the newest generation that was to be kept
-  detail::atomic<std::uint64_t> ids_{0};
+  detail::atomic<std::uint64_t> ids_;  // the newest
   detail::atomic<std::uint64_t> generation_;
 };
 

@@ -140,7 +140,8 @@ class partitioned {
 
   // For who knows by other means how far a partition was written (a replicator, a single writer):
   // raises the high water to `to`. Where it is there or above already nothing happens.
-  // Gives the high water. Threads: any. Progress: lock-free. Order: as publish().
+  // Gives the high water. Threads: any. Progress: lock-free. Order: towards readers as publish();
+  // the number that it returns shows nothing of what others did, marks() does.
   // Fails: invalid, no such partition, or beyond its log end.
   result<sequence> raise_high_water(std::uint32_t p, sequence to) noexcept {
     if (p >= count_ || to > log_end_of(p)) return errc::invalid;
@@ -158,7 +159,8 @@ class partitioned {
 
   // Gives up what is below `to`: retention, or a deletion of records. Where the log starts there or
   // above already nothing happens. Gives the log start.
-  // Threads: any. Progress: lock-free. Order: who sees the log start sees what its raiser did.
+  // Threads: any. Progress: lock-free. Order: who sees the log start in marks() sees what its raiser
+  // did; the number that it returns shows nothing.
   // Fails: invalid, no such partition, or beyond its high water (Kafka: OFFSET_OUT_OF_RANGE).
   result<sequence> raise_log_start(std::uint32_t p, sequence to) noexcept {
     if (p >= count_ || to > high_water_of(p)) return errc::invalid;

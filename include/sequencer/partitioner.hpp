@@ -178,7 +178,7 @@ class sticky_partitions {
  public:
   static constexpr std::uint64_t kafka_batch = 16384;  // batch.size of Kafka's producer
 
-  // Any seed; producers with different ones begin in different partitions.
+  // Any seed; producers with different ones mostly begin in different partitions.
   explicit sticky_partitions(std::uint64_t seed, std::uint64_t batch_bytes = kafka_batch) noexcept
       : dice_(seed), batch_bytes_(batch_bytes) {}
 

@@ -161,12 +161,13 @@ class producer_state {
       if (batch.first != 0) return {.verdict = out_of_order, .expected = 0};
       return {.verdict = appended};
     }
+    // First of all the next one: after 2^31 numbers within the window it looks like an old one.
+    const auto expected = after(known->newest().last, 1);
+    if (batch.first == expected) return {.verdict = appended};
     if (const auto* same = known->find(batch.first, last_of(batch))) {
       return {.verdict = duplicate, .offsets = same->offsets};
     }
-    const auto expected = after(known->newest().last, 1);
-    if (batch.first != expected) return {.verdict = out_of_order, .expected = expected};
-    return {.verdict = appended};
+    return {.verdict = out_of_order, .expected = expected};
   }
 
   void enter(const producer_batch& batch, range offsets) {

@@ -17,6 +17,8 @@ using namespace format;
 namespace {
 
 constexpr std::uint64_t epochs_skipped = std::uint64_t{1} << 16;
+// Of named sequences: one that goes round spends an epoch each time.
+constexpr std::uint64_t named_epochs_skipped = std::uint64_t{1} << 48;
 
 }  // namespace
 
@@ -133,7 +135,7 @@ void raise_named(record& of, sequence reached, sequence floor) {
   const auto rules = rules_of(of);
   auto at = state_at(of, reached);
   at = raised_to(rules, at, floor);
-  at.epoch += std::min(epochs_skipped, ~at.epoch);
+  at.epoch += std::min(named_epochs_skipped, ~at.epoch);
   put_order(of, rules, {reached, at});
 }
 
@@ -141,7 +143,7 @@ void raise_named(record& of, sequence reached, sequence floor) {
 
 void checkpoint_state::raise_to_floor(sequence floor) {
   if (auto& spent = pages_.file_header().spent_epochs; pages_.version() >= 2) {
-    spent += std::min(epochs_skipped, ~spent);
+    spent += std::min(named_epochs_skipped, ~spent);
   }
   const auto tag = boot_tag_of(boot_id_);
   for (std::size_t place = 0; place < pages_.pairs() * records_per_page; ++place) {

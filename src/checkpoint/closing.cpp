@@ -79,7 +79,6 @@ result<void> checkpoint_state::close() {
     const std::lock_guard held(commit_);
     if (closed_) return failed_ == errc{} ? result<void>() : fatal(failed_);
     closed_ = true;
-    for (auto& each : named_) each.void_blocks();
     for (auto& each : open_) {
       if (each.cache) caches.push_back(std::move(each.cache));
       if (each.cpu_cache) cpu_caches.push_back(std::move(each.cpu_cache));
@@ -93,6 +92,8 @@ result<void> checkpoint_state::close() {
     if (each.blocks) stop_blocks(each);
     finish_record(each);
   }
+  // Behind the end of their ordinals: a block that is taken meanwhile is one of before.
+  for (auto& each : named_) each.void_blocks();
   if (failed_ == errc{}) {
     auto pages = finish_untouched();
     for (auto& each : open_) {

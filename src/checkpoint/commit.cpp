@@ -57,14 +57,17 @@ std::vector<open_sequence*> checkpoint_state::take_requests() noexcept {
 bool checkpoint_state::tend() noexcept {
   if (!in_owner_process()) return false;
   const std::lock_guard held(commit_);
-  const auto asking = take_requests();
+  auto asking = take_requests();
+  // The place of one that was dropped, and its line, may be somebody else's.
+  std::erase_if(asking, [](const open_sequence* each) { return each->dropped; });
   if (ended_holders_.size() >= 256 && failed_ == errc{} && !closed_) write_ledger();
   return !asking.empty() && serve(asking);
 }
 
 void checkpoint_state::serve_now(reservation& from) noexcept {
   const std::lock_guard held(commit_);
-  serve({static_cast<open_sequence*>(from.owner)});
+  auto& asking = *static_cast<open_sequence*>(from.owner);
+  if (!asking.dropped) serve({&asking});
 }
 
 // True when it served; false when the file failed or is closed, then everybody is stopped.

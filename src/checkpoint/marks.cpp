@@ -41,6 +41,14 @@ result<durable_mark> checkpoint_state::mark(std::string_view name, const mark_op
   if (const auto kind = static_cast<record_kind>(of.kind); kind != record_kind::mark) {
     return refuse(how_to_open(kind));
   }
+  // What was found may lie in the cache of a process that died before its sync.
+  if (auto& pair = pair_of(*place); pair.unconfirmed) {
+    if (check_identity() != errc{}) return fatal(failed_);
+    if (const int bad = pages_.confirm({&pair})) {
+      fail_write(bad);
+      return fatal(failed_);
+    }
+  }
   auto known = std::find_if(open_marks_.begin(), open_marks_.end(),
                             [&](const open_mark& each) { return each.place == *place; });
   if (known == open_marks_.end()) {

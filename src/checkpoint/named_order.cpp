@@ -70,6 +70,7 @@ named_state state_behind(const named_rules& rules, const named_state& anchor,
   auto ended = anchor;
   ended.last = number_at(rules, anchor.last, room_behind(rules, anchor.last));
   ended.called = true;
+  if (rules.cycle) ended.epoch = ~std::uint64_t{0};  // they are used up, and no move may go back
   return ended;
 }
 

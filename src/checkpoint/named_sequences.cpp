@@ -131,7 +131,10 @@ result<void> checkpoint_state::write_order(open_named& of, const named_rules& ru
   put_order(to, rules, anchor);
   to.max_gap = of.ordinals.max_gap = max_gap;
   note_progress(of.ordinals, to);
-  if (write_both({&pair_of(of.ordinals.place)}) != errc{}) return fatal(failed_);
+  if (write_both({&pair_of(of.ordinals.place)}) != errc{}) {
+    of.void_blocks();  // the file may have the new order
+    return fatal(failed_);
+  }
   of.rules = rules;
   of.anchor = anchor;
   if (voids) of.void_blocks();
@@ -201,7 +204,10 @@ result<void> checkpoint_state::drop_named(std::string_view name) {
   for (auto each = place; each < place + records_needed(name); ++each) {
     pages_.record_at(each) = {};
   }
-  if (write_both({&pair_of(place)}) != errc{}) return fatal(failed_);
+  if (write_both({&pair_of(place)}) != errc{}) {
+    of.void_blocks();
+    return fatal(failed_);
+  }
   // order: named-dropped -> named-drop-seen: nothing
   of.dropped.store(true, release);
   of.void_blocks();
@@ -218,11 +224,17 @@ result<void> checkpoint_state::drop_named(std::string_view name) {
 result<sequence_status> checkpoint_state::status_of_named(std::string_view name) {
   if (!in_owner_process()) return fatal(errc::closed);
   const std::lock_guard held(commit_);
+  if (closed_) return fatal(errc::closed);
   const auto place = find(name);
   if (!place) return refuse(path_, name, "there is none of that name");
   const auto kind = static_cast<record_kind>(pages_.record_at(*place).kind);
   if (kind != record_kind::named) return refuse(path_, name, how_to_open(kind));
   return status_of(*place);
+}
+
+errc open_named::refusal() const noexcept {
+  // relaxed: written under the guard.
+  return dropped.load(relaxed) ? errc::closed : ordinals.numbers.stopped();
 }
 
 // of.guard held. Waits for the keeper, or does its work where there is none.
@@ -245,6 +257,7 @@ result<std::int64_t> checkpoint_state::next_block(named_view& to) noexcept {
   auto& of = *to.of;
   const std::lock_guard held(of.guard);
   to.left = 0;
+  if (const auto why = of.refusal(); why != errc{}) return why;
   // Before the numbers: a close that comes between voids them.
   // order: named-move-seen <- named-move-made: the block is from before the move
   const auto moves = of.moves.load(acquire);
@@ -264,19 +277,21 @@ result<std::int64_t> checkpoint_state::next_block(named_view& to) noexcept {
   return to.last;
 }
 
-// A range above half of max_gap takes no ordinals: the anchor goes behind it instead.
+// A range above half of max_gap, or above 2^32, takes no ordinals, of which there are 2^63: the anchor
+// goes behind it instead.
 result<named_range> checkpoint_state::take_named(open_named& of, std::uint64_t n) noexcept {
   const auto fail = [](errc why) { return error{why, 0, std::string(message(why))}; };
   if (!in_owner_process()) return fail(errc::closed);
   if (n == 0 || n > top) return fail(errc::invalid);
   const std::lock_guard held(of.guard);
+  if (const auto why = of.refusal(); why != errc{}) return fail(why);
   const auto at = of.ordinals.numbers.word();
   if (at > top) return fail(of.ordinals.numbers.refusal());
   const auto behind = at - of.anchor.first;
   const auto first = run_behind(of.rules, of.anchor.at, behind);
   const auto last = run_behind(of.rules, of.anchor.at, behind + (n - 1));
   if (!first || !last) return fail(errc::exhausted);
-  if (n <= of.ordinals.max_gap / 2) {
+  if (n <= std::min(of.ordinals.max_gap / 2, std::uint64_t{1} << 32)) {
     if (const auto taken = take_ordinals(of, n); !taken) return fail(taken.code());
   } else {
     const std::lock_guard committing(commit_);

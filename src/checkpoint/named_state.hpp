@@ -46,6 +46,10 @@ struct open_named {
     moves.fetch_add(1, acq_rel);
   }
 
+  // Why nothing may be taken; guard held. What failed may have changed what ordinals stand for; the
+  // place of a dropped one may be somebody else's.
+  errc refusal() const noexcept;
+
   open_sequence& ordinals;
   atomic<std::uint64_t>& moves;
 

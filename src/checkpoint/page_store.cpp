@@ -178,6 +178,8 @@ result<void> page_store::salvage_header(std::uint64_t length) {
   file_header().byte_order = byte_order_mark;
   file_header().open_epoch = epoch + 1;
   file_header().pairs = pairs;
+  // What the lost header knew of dropped sequences is unknown: above all that can have been.
+  if (version_ >= 2) file_header().spent_epochs = std::uint64_t{1} << 63;
   return {};
 }
 

@@ -127,6 +127,35 @@ std::uint32_t version_at(const bytes& content, std::size_t page) {
   return version;
 }
 
+// The sync fails, the process dies, the next one finds the number in the page cache: it may show it
+// only once it is durable.
+TEST(marks, what_a_dead_process_left_is_shown_only_when_it_is_durable) {
+  machine host;
+  host.start_journal();
+  {
+    const auto door = host.boot_process();
+    auto file = *checkpoint::open(desk, options_for(*door, true));
+    auto mark = *file.mark("m", {.start = 5});
+    ASSERT_TRUE(mark.store(6));
+    host.to_come = bad_sync{bad_sync::fails, 0};
+    EXPECT_FALSE(mark.store(7));
+    door->kill();
+  }
+  host.to_come.reset();
+  const auto door = host.boot_process();
+  auto file = *checkpoint::open(desk, options_for(*door));
+  auto mark = *file.mark("m");
+  const auto shown = mark.load();
+  each_power_cut(host.log(), host.position(), 1000, seed(), [&](const disk_image& disk) {
+    machine after(disk, 77);
+    const auto next = after.boot_process();
+    auto found = checkpoint::open(desk, options_for(*next));
+    ASSERT_TRUE(found) << found.text();
+    EXPECT_EQ(found->mark("m")->load(), shown);
+  });
+  door->kill();
+}
+
 TEST(marks, the_first_one_makes_the_file_one_of_version_2_and_nothing_else_does) {
   machine host;
   const auto door = host.boot_process();

@@ -9,11 +9,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
 #include <random>
 #include <set>
+#include <string_view>
 #include <utility>
 
 #include <sequencer/checkpoint.hpp>
@@ -21,6 +23,7 @@
 
 #include "scale.hpp"
 #include "scratch.hpp"
+#include "watched_os.hpp"
 
 namespace sequencer::crash {
 namespace {
@@ -115,6 +118,92 @@ TEST(named_kill, no_pair_comes_again_and_a_kill_costs_a_block) {
   EXPECT_GT(all.size(), rounds * 10);
   EXPECT_GT(compared, 0u);
   ::munmap(shared, sizeof(record_of_child));
+}
+
+// The keeper comes late, to a sequence that was dropped meanwhile: whoever has its place now must not
+// hear of it.
+void kill_behind_a_drop(const scratch& here, bool strict) {
+  auto how = here.options(true);
+  how.keeper_thread = false;
+  auto file = *checkpoint::open(here.path(), how);
+  auto session = file.named().session();
+  if (!file.named().create("a")) ::_exit(2);
+  auto a = *session.open("a");
+  for (int i = 0; i < 20; ++i) static_cast<void>(a.nextval());  // asks for more
+  if (!file.named().drop("a")) ::_exit(3);
+  if (strict) {
+    auto b = *file.sequence("b", {.create = true});
+    file.tend();
+    for (int i = 0; i < 1000; ++i) {
+      while (!b.try_next()) file.tend();
+    }
+  } else {
+    if (!file.named().create("b", {.cache = 1000})) ::_exit(4);
+    auto b = *session.open("b");
+    file.tend();
+    for (int i = 0; i < 1000; ++i) static_cast<void>(b.nextval());
+  }
+  ::kill(::getpid(), SIGKILL);
+}
+
+class behind_a_drop : public testing::TestWithParam<bool> {};
+INSTANTIATE_TEST_SUITE_P(named_kill, behind_a_drop, testing::Bool());
+
+TEST_P(behind_a_drop, a_late_request_lowers_nothing_of_its_successor) {
+  const scratch here;
+  const auto child = ::fork();
+  if (child == 0) kill_behind_a_drop(here, GetParam());
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status)) << "exit code " << WEXITSTATUS(status);
+  auto file = *checkpoint::open(here.path(), here.options());
+  if (GetParam()) {
+    EXPECT_GT(*file.sequence("b")->next(), 1000u);
+  } else {
+    auto session = file.named().session();
+    EXPECT_GT(*session.open("b")->nextval(), 1000);
+  }
+}
+
+// A move of which one copy reached the disk: nothing may leave any more, whichever order it is.
+TEST(named_faults, after_a_move_that_failed_no_pair_comes_again) {
+  for (int writes = 0; writes < 4; ++writes) {
+    const scratch here;
+    std::set<std::pair<std::uint64_t, std::int64_t>> all;
+    int left = -1;
+    watched_os os(detail::system_os(), [&](std::string_view call) -> fate {
+      if (call == "pwrite_durably" && left >= 0 && left-- == 0) return {EIO, 0};
+      return {};
+    });
+    {
+      auto how = here.options(true);
+      how.keeper_thread = false;
+      how.system = &os;
+      auto file = *checkpoint::open(here.path(), how);
+      ASSERT_TRUE(file.named().create("s", {.increment = 10}));
+      auto session = file.named().session();
+      auto of = *session.open("s");
+      const auto take = [&] {
+        const auto number = of.nextval();
+        if (number) EXPECT_TRUE(all.emplace(of.epoch(), *number).second) << *number;
+        return bool(number);
+      };
+      for (int i = 0; i < 3; ++i) ASSERT_TRUE(take());
+      left = writes;
+      const auto moved = file.named().alter("s", {.options = {.increment = 1}});
+      left = -1;
+      for (int i = 0; i < 5; ++i) EXPECT_EQ(take(), bool(moved)) << writes;
+    }
+    auto file = *checkpoint::open(here.path(), here.options());
+    auto session = file.named().session();
+    auto of = *session.open("s");
+    for (int i = 0; i < 40; ++i) {
+      const auto number = of.nextval();
+      ASSERT_TRUE(number);
+      EXPECT_TRUE(all.emplace(of.epoch(), *number).second)
+          << *number << " of epoch " << of.epoch() << " came again, write " << writes;
+    }
+  }
 }
 
 }  // namespace

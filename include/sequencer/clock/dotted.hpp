@@ -165,6 +165,7 @@ class siblings {
 
 // A new actor number for a replica that begins, never the same for one node: the node in the high
 // half, how often it began in the low half. The mark is kept before the number is returned.
+// Threads: one at a time for a mark.
 // Fails: invalid, a node of 2^31 or more; exhausted, it has begun 2^32 - 1 times; as the mark
 // store.
 template <mark_store Mark>

@@ -18,7 +18,7 @@
 // Hybrid logical clocks: Kulkarni, Demirbas, Madappa, Avva, Leone, "Logical Physical Clocks and
 // Consistent Snapshots in Globally Distributed Databases", 2014. If a happened before b then the
 // stamp of a is the smaller one, as with Lamport's; and a stamp's wall time is never below what the
-// source said, and above it by no more than clocks differ, or this one was set back.
+// source said, rounded down to the layout's unit, and above it by no more than clocks differ, or this one was set back.
 //
 // All four cases of the paper's rules are one: the next stamp is the largest of the one behind the
 // last, the one behind what was received, and the first of the source's wall time.
@@ -51,8 +51,9 @@ struct hybrid_options {
   // default there is no such bound. It gets there by stamps of clocks that are ahead, by being set
   // back, and by a restart that goes on at a mark.
   std::chrono::microseconds max_drift = std::chrono::microseconds::max();
-  // Each write of the mark goes so far beyond the wall time. After a restart the clock may be so
-  // far ahead, so it must not be more than other nodes' max_ahead; less, and writes are more often.
+  // Each write of the mark goes so far beyond the clock. After a restart the clock may be so far
+  // ahead, and by as much more after each further one that comes before the wall time has caught up;
+  // others refuse it beyond their max_ahead. A smaller one is written more often.
   std::chrono::microseconds window = std::chrono::milliseconds(250);
 };
 
@@ -172,7 +173,8 @@ class hybrid {
     return bound_.tend(std::max(last_.wall(), rules_.wall_at(now_())));
   }
 
-  // The last stamp that was given out, or what the clock began behind.
+  // The last stamp that was given out or refused for its mark, or what the clock began behind: a
+  // figure, and no stamp for a message.
   S peek() const noexcept { return last_; }
   // How far that is ahead of the source: 0, but for clocks that differ, were set back or restarted.
   std::chrono::microseconds ahead() const noexcept { return rules_.ahead(last_, now_()); }
@@ -229,7 +231,8 @@ class alignas(interference_size) shared_hybrid {
     return bound_.tend(std::max(peek().wall(), rules_.wall_at(now_())));
   }
 
-  // The last stamp that was given out, as far as this thread knows.
+  // The last stamp, as far as this thread knows: a figure, and no stamp for a message, as its mark
+  // may not be kept yet.
   stamp peek() const noexcept {
     // relaxed: the coherence of this one word is what is promised.
     return {last_.load(detail::relaxed)};

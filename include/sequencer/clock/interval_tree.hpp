@@ -130,7 +130,8 @@ class interval_tree {
     for (const auto& each : events_) to.number(each.number);
   }
 
-  // All of `from` and nothing more. Fails: corrupt, version.
+  // All of `from` and nothing more. Bytes of whom one trusts: heights near 2^63 end the clock of
+  // whoever joins or observes them. Fails: corrupt, also a tree of more than 2^20 nodes; version.
   static result<interval_tree> decode(std::span<const std::byte> from) {
     detail::wire_reader in(from, detail::form::interval_tree, "an interval tree clock");
     if (from.size() > largest) in.fail("more bytes than any clock has");
@@ -150,6 +151,7 @@ class interval_tree {
 
  private:
   static constexpr std::size_t largest = std::size_t{1} << 26;  // bytes
+  static constexpr std::size_t most_nodes = std::size_t{1} << 20;  // of a tree that is sent
 
   // Eight in a byte, the highest first; what is left of a last byte is 0.
   struct bits {
@@ -223,6 +225,7 @@ class interval_tree {
   static void read_shape(bit_reader& from, detail::interval_nodes& to, bool with_leaves,
                          unsigned depth) {
     if (depth > detail::max_interval_depth) from.in.fail("a tree that is too deep");
+    if (to.size() >= most_nodes) from.in.fail("a tree of more than a million nodes");
     if (!from.take() || from.in.failed()) {
       return to.push_back({with_leaves && from.take() ? std::uint64_t{1} : 0, 1});
     }

@@ -98,7 +98,8 @@ class alignas(interference_size) lamport {
     return rise_above(seen, peek(), top);
   }
 
-  // The last time that was given out, as far as this thread knows; above top when exhausted.
+  // The last time that was given out, as far as this thread knows; above top when exhausted. A
+  // figure to look at: another thread's call that took it may fail yet, or its mark not be kept.
   // Threads: any. Progress: wait-free. Order: at least what this thread or whoever it has
   // synchronised with was given.
   sequence peek() const noexcept {

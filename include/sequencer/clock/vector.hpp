@@ -150,7 +150,8 @@ class vector {
 
   // Has now heard of all that either has: the least clock that is not below one of them.
   // Fails, without a change: unavailable, the two are pruned differently and `known` does not
-  // reach as far as the further one; the answer is its number of retirements otherwise.
+  // reach as far as the further one; corrupt, one of them has heard more of a retired member than
+  // there was. The answer is the number of retirements that the further one is pruned by.
   result<sequence> merge(const vector& other, const retirements& known = {}) {
     if (pruned_ != other.pruned_) return merge_pruned(other, known);
     if (same_members(other)) {
@@ -308,8 +309,13 @@ class vector {
   result<sequence> merge_pruned(const vector& other, const retirements& known) {
     const auto upto = std::max(pruned_, other.pruned_);
     if (known.size() < upto) return errc::unavailable;
+    const auto first = std::min(pruned_, other.pruned_);
+    for (auto i = first; i != upto; ++i) {
+      const auto& gone = known.entries()[i];
+      if (std::max((*this)[gone.member], other[gone.member]) > gone.count) return errc::corrupt;
+    }
     auto rest = other;
-    for (auto i = std::min(pruned_, other.pruned_); i != upto; ++i) {
+    for (auto i = first; i != upto; ++i) {
       erase(known.entries()[i].member);
       rest.erase(known.entries()[i].member);
     }

@@ -50,9 +50,9 @@ struct alignas(interference_size) group_share {
       placed = true;
     }
     if (placed && position >= marks.log_start && position <= marks.log_end) return true;
+    if (reset == offset_reset::refuse) return false;
     position = reset == offset_reset::latest ? marks.high_water : marks.log_start;
-    placed = reset != offset_reset::refuse;
-    return placed;
+    return placed = true;
   }
 
   // The next offsets that may be read, at most so many; the owner is placed.

@@ -28,7 +28,7 @@ class kept_bound {
   // Each write goes `window` beyond what it is for.
   kept_bound(Mark& mark, std::uint64_t window) noexcept
       : mark_(mark), window_(window), floor_(std::min(mark.load(), top)), limit_(0) {
-    if (window == 0 || window > top / 2) stop("a window is 1 to 2^62 numbers wide");
+    if (window == 0 || window > top / 2) stop("a window is 1 to 2^62 - 1 numbers wide");
   }
 
   // No value at or above it ever left, here or before a restart.
