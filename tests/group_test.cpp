@@ -118,6 +118,9 @@ TEST_F(Group, WhereNothingWasCommittedTheResetDecides) {
   EXPECT_EQ(none.position(lost, 0).code(), errc::invalid);
   EXPECT_EQ(none.seek(lost, 0, 5).value(), 5U);
   EXPECT_EQ(none.take(lost, 0, 1).value(), (range{5, 6}));
+  ASSERT_TRUE(log.raise_log_start(0, 7));
+  EXPECT_EQ(none.take(lost, 0, 1).code(), errc::invalid);
+  EXPECT_EQ(none.take(lost, 0, 1).code(), errc::invalid) << "until somebody says where";
 }
 
 TEST_F(Group, BelowTheLogsStartTheResetDecides) {
@@ -324,6 +327,25 @@ TEST_F(Group, AfterARestartItGoesOnWhereItCommittedAndFencesWhoWasThere) {
   EXPECT_GT(who.generation, old.generation);
   EXPECT_EQ(readers.commit(old, 1, 6).code(), errc::fenced);
   EXPECT_EQ(readers.take(who, 1, 1).value(), (range{4, 5}));
+}
+
+TEST_F(Group, WhoWasThereBeforeARestartIsNobodyElseAfterIt) {
+  membership old;
+  {
+    auto readers = open();
+    old = readers.join("a").value();
+  }
+  auto readers = open();
+  EXPECT_EQ(readers.renew(old).code(), errc::fenced) << "nobody is there yet";
+  const auto other = readers.join("b").value();
+  EXPECT_NE(other.id, old.id);
+  ASSERT_TRUE(readers.take(other, 0, 5));
+  EXPECT_EQ(readers.renew(old).code(), errc::fenced);
+  EXPECT_EQ(readers.leave(old).code(), errc::fenced);
+  EXPECT_EQ(readers.assigned(old).code(), errc::fenced);
+  EXPECT_EQ(readers.take(old, 0, 1).code(), errc::fenced);
+  EXPECT_EQ(readers.commit({old.id, other.generation}, 0, 8).code(), errc::fenced);
+  EXPECT_THAT(readers.members(), ElementsAre("b"));
 }
 
 TEST_F(Group, AGenerationThatCouldNotBeKeptChangesNothingAndIsNeverUsed) {

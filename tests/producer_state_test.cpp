@@ -51,6 +51,12 @@ TEST_F(ProducerState, ABatchWhosePredecessorIsMissingIsRefused) {
   EXPECT_EQ(log.log_end(0), 2U);
 }
 
+TEST_F(ProducerState, TheNextOneIsNoOldOneThoughItsNumbersCameBefore) {
+  ASSERT_EQ(verdict({.producer = 7, .first = 0, .count = last_number}), appended);
+  ASSERT_EQ(verdict({.producer = 7, .first = last_number, .count = 1}), appended);
+  EXPECT_EQ(verdict({.producer = 7, .first = 0, .count = last_number}), appended);
+}
+
 TEST_F(ProducerState, RemembersFiveBatchesOfEach) {
   for (std::int32_t i = 0; i != 6; ++i) {
     EXPECT_EQ(verdict({.producer = 7, .first = i}), appended);

@@ -185,6 +185,19 @@ TEST(Vector, RefusesToForgetAMemberThatWentOn) {
   EXPECT_EQ(reborn.prune(list).code(), errc::corrupt);
 }
 
+TEST(Vector, MergesNothingThatWentOnAfterItWasRetired) {
+  retirements list;
+  ASSERT_TRUE(list.retire(1, 5));
+  auto full = counting({{1, 5}});
+  ASSERT_TRUE(full.prune(list));
+  const auto before = full;
+  auto beyond = counting({{1, 7}});
+  EXPECT_EQ(full.merge(beyond, list).code(), errc::corrupt);
+  EXPECT_EQ(full, before);
+  EXPECT_EQ(beyond.merge(full, list).code(), errc::corrupt);
+  EXPECT_EQ(beyond, counting({{1, 7}}));
+}
+
 TEST(Retirements, AreOneListOfWhichOthersHaveTheBeginning) {
   retirements first, other;
   EXPECT_EQ(first.retire(7, 3).value(), 1u);
