@@ -151,8 +151,8 @@ class named_session {
 // The first creation makes the file one of format version 2, which older libraries refuse.
 class named_sequences {
  public:
-  // CREATE SEQUENCE. In an adopted file an ascending one starts at the file's floor or above, as far
-  // as its bounds reach; one that goes round is told apart by its epoch.
+  // CREATE SEQUENCE. In an adopted file an ascending one starts at the file's floor or above, as
+  // far as its bounds reach; one that goes round is told apart by its epoch.
   // Fails: invalid (the name exists, or is none; options that contradict each other or PostgreSQL
   // refuses; max_gap below twice the cache; a cache above 2^32), exhausted (no room), io, fenced.
   result<void> create(std::string_view name, const named_options& options = {});

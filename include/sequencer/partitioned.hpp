@@ -159,8 +159,8 @@ class partitioned {
 
   // Gives up what is below `to`: retention, or a deletion of records. Where the log starts there or
   // above already nothing happens. Gives the log start.
-  // Threads: any. Progress: lock-free. Order: who sees the log start in marks() sees what its raiser
-  // did; the number that it returns shows nothing.
+  // Threads: any. Progress: lock-free. Order: who sees the log start in marks() sees what its
+  // raiser did; the number that it returns shows nothing.
   // Fails: invalid, no such partition, or beyond its high water (Kafka: OFFSET_OUT_OF_RANGE).
   result<sequence> raise_log_start(std::uint32_t p, sequence to) noexcept {
     if (p >= count_ || to > high_water_of(p)) return errc::invalid;

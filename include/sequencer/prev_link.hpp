@@ -140,8 +140,8 @@ class prev_checker {
     return finding::follows;
   }
 
-  // Goes on after the record of number `last` without what is missing: its loss is accepted. That is
-  // missing().last - 1, or the prev of a later record. Not below where it is.
+  // Goes on after the record of number `last` without what is missing: its loss is accepted. That
+  // is missing().last - 1, or the prev of a later record. Not below where it is.
   // Fails: invalid, below last() or above top.
   result<sequence> skip_to(sequence last) noexcept {
     if (last < last_ || last > top) return errc::invalid;

@@ -61,7 +61,8 @@ class term {
   // Asks for this node's vote for `candidate` in `asked`. Granted once a term, to a log that is at
   // least as up to date as `mine`, and durable before this returns; asked again by the same one, it
   // is granted again. Returns the term.
-  // Progress: as the mark's store(), for a new vote or term and for the first answer; else wait-free.
+  // Progress: as the mark's store(), for a new vote or term and for the first answer; else
+  // wait-free.
   // Fails: fenced, of an older term; locked, another one has the vote; unavailable, the candidate's
   // log lacks entries that are here (the term is heard of all the same); invalid, a term as in
   // hear(), a node above last_node, or a position that cannot be; else what the store failed with.

@@ -277,8 +277,8 @@ result<std::int64_t> checkpoint_state::next_block(named_view& to) noexcept {
   return to.last;
 }
 
-// A range above half of max_gap, or above 2^32, takes no ordinals, of which there are 2^63: the anchor
-// goes behind it instead.
+// A range above half of max_gap, or above 2^32, takes no ordinals, of which there are 2^63: the
+// anchor goes behind it instead.
 result<named_range> checkpoint_state::take_named(open_named& of, std::uint64_t n) noexcept {
   const auto fail = [](errc why) { return error{why, 0, std::string(message(why))}; };
   if (!in_owner_process()) return fail(errc::closed);

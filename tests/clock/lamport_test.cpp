@@ -183,7 +183,7 @@ TEST(DurableLamport, IsExhaustedAtTop) {
 
 TEST(DurableLamportDeathTest, StopsAtAWindowOfNothing) {
   memory_mark mark;
-  EXPECT_DEATH(durable_lamport(mark, 0), "a window is 1 to 2\\^62 numbers wide");
+  EXPECT_DEATH(durable_lamport(mark, 0), "a window is 1 to 2\\^62 - 1 numbers wide");
 }
 
 }  // namespace

@@ -120,8 +120,8 @@ TEST(named_kill, no_pair_comes_again_and_a_kill_costs_a_block) {
   ::munmap(shared, sizeof(record_of_child));
 }
 
-// The keeper comes late, to a sequence that was dropped meanwhile: whoever has its place now must not
-// hear of it.
+// The keeper comes late, to a sequence that was dropped meanwhile: whoever has its place now must
+// not hear of it.
 void kill_behind_a_drop(const scratch& here, bool strict) {
   auto how = here.options(true);
   how.keeper_thread = false;

@@ -98,7 +98,7 @@ class account {
     generation_ = asked_ = mark_.load();
     names_.clear();
     given_.clear();
-    ids_ = 0;
+    ids_ = asked_;
     for (auto& each : known_) {
       each.owner = 0;
       each.leaving = false;
@@ -121,7 +121,8 @@ class account {
     } else if (!begins()) {
       require(found.code() == errc::io);
     } else {
-      require(found->id == ++ids_);
+      ids_ = asked_;  // the generation that it joined in
+      require(found->id == ids_);
       names_[name] = found->id;
       given_.push_back(*found);
       follow(found->generation);
