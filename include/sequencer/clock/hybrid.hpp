@@ -18,8 +18,8 @@
 // Hybrid logical clocks: Kulkarni, Demirbas, Madappa, Avva, Leone, "Logical Physical Clocks and
 // Consistent Snapshots in Globally Distributed Databases", 2014. If a happened before b then the
 // stamp of a is the smaller one, as with Lamport's; and a stamp's wall time is never below what the
-// source said, rounded down to the layout's unit, and above it by no more than clocks differ, or this
-// one was set back.
+// source said, rounded down to the layout's unit, and above it by no more than clocks differ, or
+// this one was set back.
 //
 // All four cases of the paper's rules are one: the next stamp is the largest of the one behind the
 // last, the one behind what was received, and the first of the source's wall time.
