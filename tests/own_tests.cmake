@@ -130,3 +130,25 @@ function(sequencer_add_test name)
     PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT} ${serial}
                ENVIRONMENT "${SEQUENCER_TEST_ENVIRONMENT}")
 endfunction()
+
+# Laws on random programs: RapidCheck makes them up, and shortens the one that fails. It is made of
+# templates and exceptions, and its library is the machine's own.
+function(sequencer_add_laws name)
+  if(SEQUENCER_NOEXCEPT OR CMAKE_CROSSCOMPILING
+     OR (SEQUENCER_SANITIZE AND NOT SEQUENCER_SANITIZE_ALL)
+     OR "thread" IN_LIST SEQUENCER_SANITIZE)
+    return()
+  endif()
+  find_path(SEQUENCER_RAPIDCHECK_INCLUDE rapidcheck.h)
+  find_library(SEQUENCER_RAPIDCHECK_LIBRARY rapidcheck)
+  mark_as_advanced(SEQUENCER_RAPIDCHECK_INCLUDE SEQUENCER_RAPIDCHECK_LIBRARY)
+  if(NOT SEQUENCER_RAPIDCHECK_INCLUDE OR NOT SEQUENCER_RAPIDCHECK_LIBRARY)
+    message(STATUS "sequencer: ${name} left out: rapidcheck.h was not found "
+                   "(Debian: librapidcheck-dev)")
+    return()
+  endif()
+  sequencer_add_test(${name} ${ARGN} LIBRARIES "${SEQUENCER_RAPIDCHECK_LIBRARY}")
+  if(TARGET ${name})
+    target_include_directories(${name} SYSTEM PRIVATE "${SEQUENCER_RAPIDCHECK_INCLUDE}")
+  endif()
+endfunction()
