@@ -18,6 +18,7 @@
 #include "cases.hpp"
 #include "systems/offers.hpp"
 #include "timed_slices.hpp"
+#include "way_slices.hpp"
 
 // nextval of a named sequence whose sessions take 1000 numbers at once, against the same sequence
 // in PostgreSQL, in a loop at the server. The session's call is what is held against it: there it
@@ -64,20 +65,6 @@ class named_file {
   sequencer::named_session session_;
   std::int64_t last_ = 0;
 };
-
-slice_result slice_of(const systems::way& by, std::chrono::nanoseconds span) {
-  slice_result found;
-  const auto guarded = [&](const auto& part) {
-    try {
-      return std::uint64_t{part()};
-    } catch (const std::exception& why) {
-      found.wrong = why.what();
-      return std::uint64_t{0};
-    }
-  };
-  found.ns_per_item = timed(1, span, [&](unsigned) { return guarded(by.take); });
-  return found;
-}
 
 // PostgreSQL at work, or nothing and why.
 std::unique_ptr<systems::system> start_postgresql(surroundings& in) {

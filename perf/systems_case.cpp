@@ -16,10 +16,27 @@
 #include "systems/offers.hpp"
 #include "timed_slices.hpp"
 #include "victim.hpp"
+#include "way_slices.hpp"
 
 // Durable numbers of one caller: from a checkpoint in its own process, and from the servers that
 // people take them from. That is a comparison of kinds, not of implementations of one thing.
 namespace perf {
+
+slice_result slice_of(const systems::way& by, std::chrono::nanoseconds span) {
+  slice_result found;
+  const auto guarded = [&](const auto& part) {
+    try {
+      return std::uint64_t{part()};
+    } catch (const std::exception& why) {
+      found.wrong = why.what();
+      return std::uint64_t{0};
+    }
+  };
+  found.ns_per_item = timed(1, span, [&](unsigned) { return guarded(by.take); });
+  const auto check = [&] { return by.check(), true; };
+  if (found.wrong.empty() && by.check) guarded(check);
+  return found;
+}
 
 namespace {
 
@@ -91,22 +108,6 @@ struct planted_wrong {
   }
   sequencer::sequence number = 0;
 };
-
-slice_result slice_of(const systems::way& by, std::chrono::nanoseconds span) {
-  slice_result found;
-  const auto guarded = [&](const auto& part) {
-    try {
-      return std::uint64_t{part()};
-    } catch (const std::exception& why) {
-      found.wrong = why.what();
-      return std::uint64_t{0};
-    }
-  };
-  found.ns_per_item = timed(1, span, [&](unsigned) { return guarded(by.take); });
-  const auto check = [&] { return by.check(), true; };
-  if (found.wrong.empty() && by.check) guarded(check);
-  return found;
-}
 
 struct running_system {
   std::string name;

@@ -172,6 +172,26 @@ TEST(IntervalTree, RefusesBytesThatAreNoClock) {
             std::string_view::npos);
 }
 
+// With a leaf for each left child it would be deep: this one is as wide as it can be.
+TEST(IntervalTree, RefusesATreeThatTakesFarMoreRoomThanItsBytes) {
+  std::vector<bool> bits;
+  const auto grow = [&](const auto& self, unsigned depth, bool owned) -> void {
+    bits.push_back(depth != 0);
+    if (depth == 0) return bits.push_back(owned);
+    self(self, depth - 1, false);
+    self(self, depth - 1, true);
+  };
+  grow(grow, 20, true);  // 2^21 - 1 nodes
+  auto wide = from_hex("81");
+  wide.resize(1 + (bits.size() + 7) / 8);
+  for (std::size_t i = 0; i != bits.size(); ++i) {
+    if (bits[i]) wide[1 + i / 8] |= std::byte{0x80} >> (i % 8);
+  }
+  EXPECT_EQ(decoded<interval_tree>(wide).code(), errc::corrupt);
+  EXPECT_NE(decoded<interval_tree>(wide).text().find("more than a million nodes"),
+            std::string_view::npos);
+}
+
 TEST(IntervalTree, HasAnAnswerToAnyBytes) {
   check_wire<interval_tree>(encoded(of("81 40 00 00")));
   check_wire<interval_tree>(encoded(of("81 c5 80 01 00 01")));

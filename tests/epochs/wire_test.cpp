@@ -7,9 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <cstring>
-#include <iostream>
 #include <random>
 #include <span>
 #include <string>
@@ -21,19 +19,10 @@
 #include <sequencer/prev_link.hpp>
 #include <sequencer/zxid.hpp>
 
+#include "tests/stress/rounds.hpp"
+
 namespace sequencer {
 namespace {
-
-std::uint64_t seed() {
-  static const std::uint64_t chosen = [] {
-    const char* given = std::getenv("SEQUENCER_SEED");
-    const auto value =
-        given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
-    std::cout << "SEQUENCER_SEED=" << value << std::endl;
-    return value;
-  }();
-  return chosen;
-}
 
 // Numbers near their ends, and any.
 std::uint64_t a_number(std::mt19937_64& random) {
@@ -51,7 +40,7 @@ void change(std::vector<std::byte>& bytes, std::mt19937_64& random) {
 // `Make` builds a value of two numbers, sound or not.
 template <class Value, class Make>
 void any_bytes(Make make) {
-  std::mt19937_64 random(seed());
+  std::mt19937_64 random(stress::seed_of_run());
   int read_well = 0;
   int refused = 0;
   for (int i = 0; i < 40'000; ++i) {
@@ -75,7 +64,7 @@ void any_bytes(Make make) {
 // Bytes compare as the values do.
 template <class Value, class Make>
 void sorts_as_bytes(Make make) {
-  std::mt19937_64 random(seed());
+  std::mt19937_64 random(stress::seed_of_run());
   for (int i = 0; i < 20'000; ++i) {
     const Value left = make(a_number(random), a_number(random));
     const Value right = make(random() % 2 == 0 ? a_number(random) : 1, a_number(random));

@@ -29,6 +29,7 @@
 
 #include <sequencer/name_list.hpp>
 
+#include "tests/stress/rounds.hpp"
 #include "tests/tool/command.hpp"
 
 namespace {
@@ -38,17 +39,6 @@ using sequencer::name_list;
 
 constexpr auto server_jar = "/usr/share/java/zookeeper.jar";
 constexpr std::chrono::seconds patience{60};
-
-std::uint64_t seed() {
-  static const std::uint64_t chosen = [] {
-    const char* given = std::getenv("SEQUENCER_SEED");
-    const auto value =
-        given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device()();
-    std::cout << "SEQUENCER_SEED=" << value << std::endl;
-    return value;
-  }();
-  return chosen;
-}
 
 // A port of the loopback that nobody has right now; 0 where there is none.
 int free_port() {
@@ -218,7 +208,7 @@ class parent {
 };
 
 TEST_F(zookeeper_test, the_same_program_gives_the_same_names) {
-  std::mt19937_64 random(seed());
+  std::mt19937_64 random(sequencer::stress::seed_of_run());
   const auto below = [&](std::size_t bound) { return random() % bound; };
   const std::vector<std::string> paths{"/tasks", "/locks", "/t\xc3\xa4sks", "/with.dot-1"};
   const std::vector<std::string> prefixes{"task_", "",            "n-",      "lock-7",
@@ -283,7 +273,7 @@ TEST_F(zookeeper_test, the_root_counts_too) {
 }
 
 TEST_F(zookeeper_test, the_same_paths_are_refused) {
-  std::mt19937_64 random(seed());
+  std::mt19937_64 random(sequencer::stress::seed_of_run());
   for (const auto* each : {"/p", "/p/a", "/p/a/a"}) ASSERT_EQ(create(each, 0).code, ZOK);
   const std::vector<std::string> pieces{
       "a", "a/", "/", ".", "..", "//", "\x01", "\x1f", "\x7f", " ", "-", "\xc2\x80", "\xc2\x9f",
