@@ -178,9 +178,12 @@ TEST(ZxidCounter, ManyThreadsTakeEachIdOnce) {
   for (auto& mine : got) {
     threads.emplace_back([&] {
       while (mine.size() < each_takes) {
+        // Read before the number is asked for: an epoch read after a refusal may be a new one, and
+        // opening the next would leave that one's ids unused.
+        const auto epoch = ids.last().epoch();
         if (const auto id = ids.next()) {
           mine.push_back(*id);
-        } else if (const auto first = ids.begin(ids.last().epoch() + 1)) {
+        } else if (const auto first = ids.begin(epoch + 1)) {
           mine.push_back(*first);
         }
       }

@@ -627,12 +627,15 @@ TEST(RunningFlow, WorkersDoNotJoinACrewThatIsThere) {
 TEST(RunningFlow, ACrewThatLeavesAnswersForAllItsWorkers) {
   for (int round = 0; round < 20; ++round) {
     ring<order> of(16);
-    std::atomic<std::uint64_t> done{0}, has_it{2};
+    std::atomic<std::uint64_t> done{0}, taken{0}, has_it{2};
     std::atomic<bool> go{false};
     graph plan{of};
     plan.add_workers<wait::yield>("crew", 2, [&](std::size_t me) {
       return [&, me](const order&, sequence s, bool) noexcept {
-        if (s == 0) has_it = me;
+        if (s == 0) {
+          has_it = me;
+          taken = 1;
+        }
         while (s == 0 && !go.load()) std::this_thread::yield();
         ++done;
       };
@@ -641,6 +644,7 @@ TEST(RunningFlow, ACrewThatLeavesAnswersForAllItsWorkers) {
     auto out = *flow.producer();
     for (int i = 0; i < 10; ++i) ASSERT_TRUE(out.publish([](order&) {}));
     await(done, 9);
+    await(taken, 1);
     EXPECT_EQ(flow.leave("crew/" + std::to_string(1 - has_it.load())).value(), 10u);
     sequence end = 0;
     std::thread leaver([&] { end = flow.leave("crew").value(); });
