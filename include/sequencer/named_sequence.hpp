@@ -28,8 +28,8 @@ struct named_session_state;
 struct alignas(interference_size) named_view {
   const atomic<std::uint64_t>* moves = nullptr;  // zero in a forked child
   std::uint64_t block_of = 0;                    // moves at which the block was taken
-  std::uint64_t left = 0;                        // numbers of the block behind `last`
   std::int64_t last = 0;
+  std::int64_t block_last = 0;  // equal to `last`: nothing is left of the block
   std::int64_t increment = 0;
   std::uint64_t epoch = 0;  // of `last`
   bool has_last = false;
@@ -87,12 +87,13 @@ class named_sequence {
     auto& my = *view_;
     // order: named-move-seen <- named-move-made: the block is from before the move
     const auto moves = my.moves->load(detail::acquire);
-    if (my.left == 0 || my.block_of != moves) [[unlikely]] return next_block();
-    --my.left;
-    my.last = static_cast<std::int64_t>(static_cast<std::uint64_t>(my.last) +
-                                        static_cast<std::uint64_t>(my.increment));
+    const auto last = my.last;
+    if (last == my.block_last || my.block_of != moves) [[unlikely]] return next_block();
+    const auto next = static_cast<std::int64_t>(static_cast<std::uint64_t>(last) +
+                                                static_cast<std::uint64_t>(my.increment));
+    my.last = next;
     *my.last_used = &my;
-    return my.last;
+    return next;
   }
 
   // The last number that this session took here, or set by setval.

@@ -172,7 +172,7 @@ result<void> checkpoint_state::set_named(named_view& of, std::int64_t number, bo
     return "";
   });
   if (!moved || !called) return moved;
-  of.last = number;
+  of.last = of.block_last = number;
   of.epoch = done.at.epoch;
   of.has_last = true;
   return moved;
@@ -256,7 +256,7 @@ result<std::int64_t> checkpoint_state::next_block(named_view& to) noexcept {
   if (!in_owner_process()) return errc::closed;
   auto& of = *to.of;
   const std::lock_guard held(of.guard);
-  to.left = 0;
+  to.block_last = to.last;
   if (const auto why = of.refusal(); why != errc{}) return why;
   // Before the numbers: a close that comes between voids them.
   // order: named-move-seen <- named-move-made: the block is from before the move
@@ -268,9 +268,11 @@ result<std::int64_t> checkpoint_state::next_block(named_view& to) noexcept {
   const auto taken = take_ordinals(of, std::min(run->left, of.rules.cache));
   if (!taken) return taken.code();
   to.block_of = moves;
-  to.left = taken->size() - 1;
   to.last = run->number;
   to.increment = of.rules.increment;
+  to.block_last = static_cast<std::int64_t>(
+      static_cast<std::uint64_t>(run->number) +
+      (taken->size() - 1) * static_cast<std::uint64_t>(of.rules.increment));
   to.epoch = run->epoch;
   to.has_last = true;
   *to.last_used = &to;
