@@ -15,6 +15,8 @@
 
 #include <sequencer/graph.hpp>
 
+#include "asleep.hpp"
+
 // Stages that join a running flow and leave it, one by one; graph_test.cpp has the rest.
 namespace {
 
@@ -237,11 +239,13 @@ TYPED_TEST(running_flow, WorkersLeaveTogether) {
 // A leaver holds nobody back any more, not even where nothing else moves.
 TYPED_TEST(running_flow, ALeaverStopsGatingAtOnce) {
   typename TestFixture::orders of(4);
+  std::atomic<std::uint64_t> taken{0};
   std::atomic<bool> rests{true};
   graph plan{of};
   plan.template add<wait::park>("quick", [](const order&, sequence, bool) noexcept {});
   auto flow = *std::move(plan).start();
   ASSERT_TRUE(flow.template add<wait::park>("slow", [&](const order&, sequence, bool) noexcept {
+    ++taken;
     while (rests.load()) std::this_thread::yield();
   }));
   auto out = *flow.template producer<wait::park>();
@@ -250,9 +254,15 @@ TYPED_TEST(running_flow, ALeaverStopsGatingAtOnce) {
   std::thread late([out = std::move(out)]() mutable {
     for (int i = 0; i < 100; ++i) EXPECT_TRUE(out.publish([](order&) {}));
   });
+  await(taken, 1);
+  sequence left = 0;
+  sleepy_thread leaver([&] { left = flow.leave("slow").value(); });
+  leaver.await_sleep();  // it has asked, and waits for the end
   rests = false;
-  EXPECT_LE(flow.leave("slow").value(), 5u) << "what it was in, and what it could take then";
+  leaver.join();
+  EXPECT_EQ(left, 1u) << "what it was in, and nothing more";
   late.join();
+  EXPECT_EQ(taken.load(), 1u);
   EXPECT_TRUE(flow.drain());
   EXPECT_EQ(of.claimed(), 104u);
 }
