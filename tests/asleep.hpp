@@ -22,6 +22,12 @@ inline bool is_asleep(long id) {
   return state != std::string::npos && line.size() > state + 2 && line[state + 2] == 'S';
 }
 
+// Returns when the kernel knows that thread of this process no more. It may for a moment after it
+// was joined: who joins is woken while it is still on its way out.
+inline void await_end(long id) {
+  while (::syscall(SYS_tgkill, ::getpid(), id, 0) == 0) std::this_thread::yield();
+}
+
 // A thread that says who it is, so that another one can wait until the kernel has put it to sleep:
 // without that a test of wake-ups passes because nobody slept.
 class sleepy_thread {

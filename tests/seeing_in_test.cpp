@@ -1,5 +1,7 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -14,6 +16,8 @@
 
 #include <sequencer/graph.hpp>
 #include <sequencer/ring.hpp>
+
+#include "asleep.hpp"
 
 // What a ring and a flow tell about themselves while they run, and what is done about the dead.
 namespace {
@@ -187,14 +191,17 @@ class abandoned {
   T* at_;
 };
 
-// A thread that ends with a claim in hand.
+// A thread that ended with a claim in hand.
 class late_owner {
  public:
   late_owner(traced& of, std::uint64_t n) {
+    long id = 0;
     std::thread([&] {
+      id = ::syscall(SYS_gettid);
       out_.emplace([&] { return *of.make_producer(); });
       open_.emplace([&] { return (*out_)->claim(n); });
     }).join();
+    await_end(id);
   }
 
  private:
