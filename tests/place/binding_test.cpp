@@ -6,13 +6,18 @@
 #include <gtest/gtest.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <array>
 #include <atomic>
 #include <thread>
 
 #include <sequencer/graph.hpp>
 #include <sequencer/place/binding.hpp>
 #include <sequencer/ring.hpp>
+
+#include <tests/asleep.hpp>
 
 #include "machines.hpp"
 
@@ -138,10 +143,14 @@ TEST(launcher, starts_a_graph_where_it_was_planned) {
   sequencer::ring<int, sequencer::producers::one> ring{64};
   sequencer::graph graph{ring};
   std::atomic<int> seen_on{-1};
-  const auto first = graph.add(
-      "first", [&](int&, sequencer::sequence, bool) noexcept { seen_on = ::sched_getcpu(); });
-  graph.add<sequencer::wait::park>("second", [](int&, sequencer::sequence, bool) noexcept {},
-                                   {first});
+  std::array<std::atomic<long>, 3> ids{};
+  const auto first = graph.add("first", [&](int&, sequencer::sequence, bool) noexcept {
+    seen_on = ::sched_getcpu();
+    ids[0] = ::syscall(SYS_gettid);
+  });
+  graph.add<sequencer::wait::park>("second", [&](int&, sequencer::sequence, bool) noexcept {
+    ids[1] = ::syscall(SYS_gettid);
+  }, {first});
   const auto work = sequencer::place::workload::of(graph, {"feed"});
   auto planned = plan::make(of, work);
   ASSERT_TRUE(planned) << planned.text();
@@ -154,6 +163,7 @@ TEST(launcher, starts_a_graph_where_it_was_planned) {
   auto flow = std::move(graph).start(*start);
   ASSERT_TRUE(flow) << flow.text();
   std::thread([&] {
+    ids[2] = ::syscall(SYS_gettid);
     ASSERT_TRUE(start->pin_this_thread("feed"));
     ::pthread_setname_np(::pthread_self(), "feed");
     auto out = flow->producer();
@@ -169,6 +179,7 @@ TEST(launcher, starts_a_graph_where_it_was_planned) {
   }).join();
   ASSERT_TRUE(flow->drain());
   EXPECT_EQ(seen_on, last);
+  for (const auto& each : ids) sequencer::await_end(each);
   for (const auto& each : start->verify()) EXPECT_FALSE(each.as_planned) << "all have ended";
 }
 
