@@ -8,9 +8,12 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <string>
 #include <thread>
 #include <vector>
+
+#include <sequencer/detail/possible_cpus.hpp>
 
 #include "emulated.hpp"
 
@@ -139,8 +142,15 @@ TEST_P(EveryCombining, AChildOfForkHasACounterOfItsOwnThatDoesNotCombine) {
   EXPECT_EQ(*numbers.next(), 8u);
 }
 
+// The word is always slow. One lane for every CPU: a thread that moves would begin to be weighed
+// anew in another.
+combining_options slow_in_one_lane() {
+  return {.lane_of_cpu = std::vector<std::uint32_t>(sequencer::detail::possible_cpus()),
+          .slow = std::chrono::nanoseconds(0)};
+}
+
 TEST(CombiningCounter, GoesTogetherWhileTheWordIsSlowAndApartWithoutCompany) {
-  combining_counter numbers({.slow = std::chrono::nanoseconds(0)});  // it is always slow
+  combining_counter numbers(slow_in_one_lane());
   take(numbers, 2 * look_every);
   EXPECT_FALSE(numbers.is_combining());
   take(numbers, 1);  // the third look
@@ -152,7 +162,7 @@ TEST(CombiningCounter, GoesTogetherWhileTheWordIsSlowAndApartWithoutCompany) {
 }
 
 TEST(CombiningCounter, ThatWasInVainTwiceAsManyLooksGoBeforeTheNextTime) {
-  combining_counter numbers({.slow = std::chrono::nanoseconds(0)});
+  combining_counter numbers(slow_in_one_lane());
   take(numbers, 2 * look_every + 1 + leaders);
   ASSERT_FALSE(numbers.is_combining());
   take(numbers, 6 * look_every - leaders - 1);
