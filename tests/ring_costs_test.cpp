@@ -216,8 +216,9 @@ struct watched_batches : watched_handler {
 };
 
 // An event stage, a batch stage and two workers, and a stage that follows the first two. With
-// `Together` it works while they do; else it has its turn when they are at the end, so that nobody
-// waits long enough to fall asleep, and the ring holds everything.
+// `Together` it works while they do, and everybody spins as long as it takes. Else nobody may have
+// to wait, who could fall asleep: the ring holds everything, which is there before they go on, and
+// the follower has its turn when they are at the end.
 template <class Producers, class How, std::size_t Capacity, bool Together>
 struct graph_at_work {
   static constexpr sequence from = 32, to = 600;
@@ -244,6 +245,7 @@ struct graph_at_work {
   }
   bool run() {
     at.follower_goes = Together;
+    if (!Together) publish_up_to(to + 2);
     at.go = true;
     publish_up_to(to + 2);
     while (at.over.load() < 4) cpu::relax();
