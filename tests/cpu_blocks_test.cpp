@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
+#include <fstream>
+#include <ios>
 #include <set>
 #include <string>
 #include <thread>
@@ -42,6 +44,10 @@ std::vector<sequence> taken_everywhere(sequencer::durable_cpu_blocks& from, int 
   for (const auto& mine : all) flat.insert(flat.end(), mine.begin(), mine.end());
   std::sort(flat.begin(), flat.end());
   return flat;
+}
+
+std::streamsize bytes_of(const std::vector<sequence>& all) {
+  return static_cast<std::streamsize>(all.size() * sizeof(sequence));
 }
 
 // Each number from `start` up to `end` was issued, or stands in a hole that is certain of it.
@@ -82,25 +88,23 @@ TEST(CpuBlocks, AnOrderlyEndListsWhatCpusHeld) {
 
 TEST(CpuBlocks, AKillOnTheSameBootLosesTheTailsAndKnowsEach) {
   const scratch here;
-  int results[2];
-  ASSERT_EQ(::pipe(results), 0);
+  const auto results = here.path("issued");  // of any number of CPUs; a pipe would be full
   const int ended = in_child([&] {
     auto file = checkpoint::open(here.path(), here.options(true));
     if (!file || !file->live()) return 77;
     auto traces = file->cpu_blocks("traces", {.block = 50});
     if (!traces) return 1;
     const auto issued = taken_everywhere(*traces, 123);
-    const auto size = issued.size() * sizeof(sequence);
-    if (::write(results[1], issued.data(), size) != static_cast<ssize_t>(size)) return 2;
+    std::ofstream to(results, std::ios::binary);
+    to.write(reinterpret_cast<const char*>(issued.data()), bytes_of(issued));
+    if (!to.flush()) return 2;
     return ::raise(SIGKILL);
   });
-  ::close(results[1]);
   if (ended == 77) GTEST_SKIP() << "skipped: no live region here";
   ASSERT_EQ(ended, -SIGKILL);
   std::vector<sequence> issued(2 * usable_cpus().size() * 123);
-  const auto size = issued.size() * sizeof(sequence);
-  ASSERT_EQ(::read(results[0], issued.data(), size), static_cast<ssize_t>(size));
-  ::close(results[0]);
+  std::ifstream from(results, std::ios::binary);
+  ASSERT_TRUE(from.read(reinterpret_cast<char*>(issued.data()), bytes_of(issued)));
   auto file = checkpoint::open(here.path(), here.options());
   ASSERT_TRUE(file) << file.text();
   auto again = file->cpu_blocks("traces");
