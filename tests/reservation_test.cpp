@@ -134,6 +134,7 @@ TEST(Reservation, ParksUntilTheKeeperCatchesUp) {
       for (int i = 0; i < 500; ++i) mine.push_back(*d.numbers.next());
     });
   }
+  while (d.numbers.waits() == 0) std::this_thread::yield();  // two numbers, and three who ask
   while (d.numbers.position() < 1500) {
     d.keeper.serve(d.numbers);
     std::this_thread::yield();
@@ -143,7 +144,6 @@ TEST(Reservation, ParksUntilTheKeeperCatchesUp) {
   for (const auto& mine : got) all.insert(all.end(), mine.begin(), mine.end());
   std::sort(all.begin(), all.end());
   for (std::size_t i = 0; i < all.size(); ++i) ASSERT_EQ(all[i], i);
-  EXPECT_GT(d.numbers.waits(), 0u);
 }
 
 TEST(Reservation, EndsAtItsMaximum) {
