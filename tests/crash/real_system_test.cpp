@@ -200,7 +200,7 @@ TEST_F(bad_day, no_permission) {
   }
   ASSERT_EQ(::chmod(here_.path().c_str(), 0600), 0);
   ASSERT_EQ(::chmod(here_.directory().c_str(), 0755), 0);
-  EXPECT_EQ(0, in_child([&] {
+  const int as_nobody = in_child([&] {
     if (::setgid(65534) != 0 || ::setuid(65534) != 0) return 3;
     const auto opened = checkpoint::open(here_.path(), here_.options());
     const auto made = checkpoint::open(here_.path("new.seq"), here_.options(true));
@@ -210,7 +210,9 @@ TEST_F(bad_day, no_permission) {
                    !adopted && !seen
                ? 0
                : 1;
-  }));
+  });
+  if (as_nobody == 3) GTEST_SKIP() << "root cannot become anybody else here";
+  EXPECT_EQ(as_nobody, 0);
 }
 
 // ---- mounts; root only
