@@ -176,10 +176,12 @@ class auditor {
     return end;
   }
 
-  // The book of an uninterrupted run, what it says, and how it stood when runs marked theirs.
+  // The uninterrupted run. The journal holds the orders in the one order in which a book got them,
+  // however the gateways interleaved: so what a new book makes of it, report by report, is what was
+  // to be published, and how it stands after an order is how every run's book stood there.
   void judge_replay() {
     const auto published = seen_.trades.good();
-    const auto marks = marks_of_runs();
+    auto marks = marks_of_runs();
     std::uint64_t wrong = published.size();
     book book;
     for (const auto& each : orders()) {
@@ -188,8 +190,12 @@ class auditor {
         if (at >= wrong || sealed(said) == published[at]) return;
         wrong = at;
       });
-      const auto [from, to] = marks.equal_range(book.orders());
-      for (auto mark = from; mark != to; ++mark) compare(mark->second, book);
+      const auto [from, to] = marks.equal_range(each.number);
+      for (auto mark = from; mark != to; ++mark) compare(mark->second, each.number, book);
+      marks.erase(from, to);
+    }
+    for (const auto& [number, mark] : marks) {
+      broken("run {}: its book stood at order {}, which the journal lacks", mark.epoch, number);
     }
     found_.trades = book.trades();
     found_.digest = book.digest();
@@ -215,27 +221,29 @@ class auditor {
     std::uint64_t epoch;
     std::uint64_t digest;
   };
+  // What of a run's book the replay has met.
+  struct compared {
+    std::uint64_t marks = 0;
+    std::uint64_t last = 0;  // number of the order
+  };
 
   std::multimap<std::uint64_t, run_mark> marks_of_runs() {
     std::multimap<std::uint64_t, run_mark> all;
     for (const auto& [epoch, run] : seen_.runs) {
       for (const auto& mark : run.facts().marks) {
-        if (mark.orders > orders().size()) {
-          broken("run {}: had {} orders in its book, {} are in the journal", epoch, mark.orders,
-                 orders().size());
-        } else if (mark.orders != 0) {
-          all.insert({mark.orders, {epoch, mark.digest}});
-        }
+        if (mark.number != 0) all.insert({mark.number, {epoch, mark.digest}});
       }
     }
     return all;
   }
 
-  void compare(const run_mark& with, const book& replayed) {
-    ++compared_[with.epoch];
+  void compare(const run_mark& with, std::uint64_t number, const book& replayed) {
+    auto& of_run = compared_[with.epoch];
+    ++of_run.marks;
+    of_run.last = number;
     if (replayed.digest() == with.digest) return;
-    broken("run {}: its book after {} orders was not that of an uninterrupted run", with.epoch,
-           replayed.orders());
+    broken("run {}: its book after order {} was not that of an uninterrupted run", with.epoch,
+           number);
   }
 
   void judge_runs() {
@@ -244,7 +252,7 @@ class auditor {
       const auto& facts = at->second.facts();
       const auto next = after == seen_.runs.end() ? orders().size() : after->second.facts().orders;
       found_.runs.push_back({facts.epoch, facts.first, facts.orders, next - facts.orders,
-                             facts.dropped, facts.recovery_ns, compared_[facts.epoch],
+                             facts.dropped, facts.recovery_ns, compared_[facts.epoch].marks,
                              facts.live != 0, facts.ended != 0});
       if (next < facts.orders || next > orders().size()) {
         broken("run {}: began with {} orders in the journal, the next one with {}", facts.epoch,
@@ -252,13 +260,27 @@ class auditor {
       } else if (next > facts.orders && orders()[facts.orders].number < facts.first) {
         broken("run {}: began at number {}, its first order has {}", facts.epoch, facts.first,
                orders()[facts.orders].number);
+      } else {
+        judge_book(facts, next);
       }
+    }
+  }
+
+  // Whether a run showed the book that it recovered or left; `end`: orders in the journal then.
+  void judge_book(const run_facts& facts, std::uint64_t end) {
+    const auto& [marks, last] = compared_[facts.epoch];
+    if (facts.recovery_ns != 0 && facts.orders != 0 && marks == 0) {
+      broken("run {}: shows no book that it recovered", facts.epoch);
+    }
+    if (facts.ended != 0 && end != 0 && last != orders()[end - 1].number) {
+      broken("run {}: ended orderly with its book at order {}, the journal was at {}", facts.epoch,
+             last, orders()[end - 1].number);
     }
   }
 
   evidence seen_;
   audit found_;
-  std::map<std::uint64_t, std::uint64_t> compared_;  // marks, by epoch
+  std::map<std::uint64_t, compared> compared_;  // by epoch
 };
 
 const char* yes(bool value) { return value ? "yes" : "no"; }

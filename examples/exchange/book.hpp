@@ -92,7 +92,6 @@ class book {
     say(report{given.number, 0, asks_.top(), bids_.top(), given.gateway, answer::top});
   }
 
-  std::uint64_t orders() const noexcept { return orders_; }
   std::uint64_t trades() const noexcept { return trades_; }
   // A checksum of all there is but numbers: with them left out here and there it is the same book.
   std::uint64_t digest() const noexcept;

@@ -22,8 +22,9 @@ constexpr auto about =
     "then, no accepted order is lost, no number is used twice, and no trade is published twice.\n";
 
 constexpr auto footer =
-    "`check` holds numbers (in order, none twice), accepted orders (present), the replica (the\n"
-    "same), the book (as each run left it) and trades (as published) against the journal.\n"
+    "`check` holds numbers (in order, none twice), accepted orders (present) and the replica (the\n"
+    "same) against the journal, then hands the journal to a new book: what that says is, report\n"
+    "by report, what was published, and it stands as each run recovered and left its own.\n"
     "\n"
     "Files in the directory: exchange.seq, the checkpoint with the numbers; journal and replica,\n"
     "the orders; trades, what came of them; run-N.tally, what each run promised its gateways.\n"

@@ -58,11 +58,16 @@ class matcher {
       const auto fill = [&](timed<report>& event) { event = {each, sent_ns}; };
       said = said && out_.publish(fill);
     });
+    last_ = given.number;
     return said;
   }
 
-  // From now on: acknowledges to the gateways, and marks how the book stands.
-  void attend(tally& of) noexcept { tally_ = &of; }
+  // Marks how the recovered book stands. From now on acknowledges to the gateways, and marks it
+  // after each batch.
+  void attend(tally& of) noexcept {
+    tally_ = &of;
+    on_batch_end();
+  }
 
   handled operator()(const timed<order>& event, sequencer::sequence number, bool) noexcept {
     auto given = event.content;
@@ -75,7 +80,7 @@ class matcher {
 
   void on_batch_end() noexcept {
     auto& mark = tally_->facts().marks[turn_++ % 2];
-    write(mark, {book_.orders(), book_.digest()});
+    write(mark, {last_, book_.digest()});
   }
 
   std::uint64_t told() const noexcept { return told_; }
@@ -84,6 +89,7 @@ class matcher {
   report_exit out_;
   std::uint64_t published_;
   std::uint64_t told_ = 0;
+  std::uint64_t last_ = 0;  // number of the last order
   std::uint64_t turn_ = 0;
   book book_;
   tally* tally_ = nullptr;

@@ -17,9 +17,9 @@ struct alignas(128) gateway_tally {
   std::atomic<std::uint64_t> acknowledged;  // its orders up to this one are accepted
 };
 
-// The book as it was after so many orders.
+// The book as it was after the order of that number.
 struct book_mark {
-  std::uint64_t orders;  // 0: none, or being written
+  std::uint64_t number;  // 0: none, or being written
   std::uint64_t digest;
 };
 
@@ -33,7 +33,8 @@ struct run_facts {
   std::uint64_t recovery_ns;  // from the start of the program to the first gateway
   std::uint64_t live;         // 1: with a live region
   std::uint64_t ended;        // 1: orderly
-  book_mark marks[2];         // written in turn: a kill spoils one at most
+  // Of the recovered book, then after each batch; written in turn: a kill spoils one at most.
+  book_mark marks[2];
 };
 
 using tally = witness<run_facts, gateway_tally, 0x31594c4c41544558>;
@@ -54,9 +55,9 @@ orders_by_gateway sent_in(const tallies& all);
 
 // A kill in the middle leaves a mark that says it is none.
 inline void write(book_mark& to, book_mark now) noexcept {
-  std::atomic_ref(to.orders).store(0, std::memory_order_release);
+  std::atomic_ref(to.number).store(0, std::memory_order_release);
   std::atomic_ref(to.digest).store(now.digest, std::memory_order_release);
-  std::atomic_ref(to.orders).store(now.orders, std::memory_order_release);
+  std::atomic_ref(to.number).store(now.number, std::memory_order_release);
 }
 
 }  // namespace examples::exchange

@@ -131,6 +131,19 @@ class exchange_test : public testing::Test {
     }
   }
 
+  // Changes what a run left of its book.
+  template <class Change>
+  void change_marks(int run, Change change) const {
+    using examples::exchange::run_facts;
+    run_facts facts;
+    std::fstream file(desk_ + "/run-000000000" + std::to_string(run) + ".tally",
+                      std::ios::in | std::ios::out | std::ios::binary);
+    const auto at = sizeof(std::uint64_t);  // behind the word that says what the file is
+    file.seekg(at).read(reinterpret_cast<char*>(&facts), sizeof facts);
+    change(facts.marks);
+    file.seekp(at).write(reinterpret_cast<const char*>(&facts), sizeof facts);
+  }
+
   void expect_broken(const std::string& said) const {
     const auto found = exchange({"check", desk_});
     EXPECT_EQ(found.status, broken_promise);
@@ -179,6 +192,53 @@ TEST_F(exchange_test, the_book_after_kills_is_that_of_an_uninterrupted_run) {
   EXPECT_EQ(killed.at("trades"), uninterrupted.at("trades"));
   EXPECT_EQ(killed.at("reports"), uninterrupted.at("reports"));
   EXPECT_EQ(killed.at("book"), uninterrupted.at("book"));
+}
+
+// However the gateways interleaved, the journal says it. What killed runs published bit by bit is
+// what one run makes of the whole journal at once.
+TEST_F(exchange_test, the_reports_of_many_gateways_after_kills_are_those_of_an_uninterrupted_run) {
+  survive({"--gateways", "3", "--seed", "7"});
+  const auto killed = read<report>(desk_ + "/trades");
+  fs::remove(desk_ + "/trades");
+  run(desk_, 1, {"--gateways", "3"});  // sends nothing: it recovers
+  checked(desk_);
+  EXPECT_TRUE(killed == read<report>(desk_ + "/trades"));
+}
+
+// A recovery that is broken on purpose, of a desk whose last trades a crash took.
+class broken_recovery : public exchange_test {
+ protected:
+  void recover(const std::string& how) const {
+    run(desk_, 3'000, {"--gateways", "3"});
+    const auto trades = desk_ + "/trades";
+    fs::resize_file(trades, read<report>(trades).size() / 3 * sizeof(report));
+    auto line = run_line(desk_, 4'000, {"--gateways", "3"});
+    line.insert(line.begin(), {"env", "EXCHANGE_BREAKS=" + how, BROKEN_EXCHANGE_PROGRAM});
+    const auto done = command::run(line);
+    ASSERT_EQ(done.status, 0) << done.err;
+  }
+};
+
+TEST_F(broken_recovery, that_breaks_nothing_passes) {
+  recover("nothing");
+  EXPECT_EQ(checked(desk_).at("orders"), "4000");
+}
+
+TEST_F(broken_recovery, that_skips_an_order_is_found) {
+  recover("skip");
+  expect_broken("is not what the journal yields");
+  expect_broken("run 2: its book after order ");
+}
+
+TEST_F(broken_recovery, that_applies_an_order_twice_is_found) {
+  recover("twice");
+  expect_broken("is not what the journal yields");
+  expect_broken("run 2: its book after order ");
+}
+
+TEST_F(broken_recovery, that_publishes_a_report_twice_is_found) {
+  recover("publish");
+  expect_broken("trades: 1 reports more than the journal yields");
 }
 
 TEST_F(exchange_test, quotes_come_from_a_file) {
@@ -332,11 +392,33 @@ TEST_F(exchange_test, check_finds_a_trade_that_was_published_twice) {
 
 TEST_F(exchange_test, check_finds_a_book_that_went_astray) {
   run(desk_, 1'000);
-  // Behind the word that says what the file is.
-  const auto digest = sizeof(std::uint64_t) + offsetof(examples::exchange::run_facts, marks) +
-                      offsetof(examples::exchange::book_mark, digest);
-  command::flip(desk_ + "/run-0000000001.tally", digest);
-  expect_broken("run 1: its book after");
+  run(desk_, 1);  // sends nothing, so its one mark is of the recovered book
+  change_marks(2, [](auto& marks) { marks[0].digest ^= 1; });
+  expect_broken("run 2: its book after order 1000 was not that of an uninterrupted run");
+}
+
+TEST_F(exchange_test, check_finds_a_book_of_orders_that_are_not_journalled) {
+  run(desk_, 1'000);
+  change_marks(1, [](auto& marks) { marks[0].number = marks[1].number = endless; });
+  expect_broken("run 1: its book stood at order 1000000000, which the journal lacks");
+}
+
+TEST_F(exchange_test, check_finds_a_recovered_book_that_is_not_shown) {
+  run(desk_, 1'000);
+  run(desk_, 2'000);
+  change_marks(2, [](auto& marks) { marks[0] = marks[1] = {}; });
+  expect_broken("run 2: shows no book that it recovered");
+}
+
+TEST_F(exchange_test, check_finds_a_final_book_that_is_not_shown) {
+  run(desk_, 1'000);
+  run(desk_, 2'000);
+  change_marks(1, [](auto& marks) {
+    auto& last = marks[0].number < marks[1].number ? marks[1] : marks[0];
+    last = {};
+  });
+  expect_broken("run 1: ended orderly with its book at order ");
+  expect_broken(", the journal was at 1000");
 }
 
 TEST_F(exchange_test, bad_input_is_named) {
