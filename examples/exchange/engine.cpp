@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <initializer_list>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -15,15 +16,16 @@
 #include "../shared/orderly_end.hpp"
 #include "../shared/progress.hpp"
 #include "../shared/trouble.hpp"
-#include "feed.hpp"
-#include "files.hpp"
+#include "audit/latency.hpp"
+#include "audit/tally.hpp"
+#include "disk/append_file.hpp"
+#include "disk/files.hpp"
+#include "disk/mend.hpp"
+#include "disk/records.hpp"
 #include "gateway.hpp"
-#include "latency.hpp"
-#include "mend.hpp"
-#include "records.hpp"
+#include "input/feed.hpp"
 #include "rings.hpp"
 #include "stages.hpp"
-#include "tally.hpp"
 
 namespace examples::exchange {
 
@@ -32,43 +34,12 @@ namespace {
 using clock = std::chrono::steady_clock;
 using sequencer::wait::park;
 
-// The way out: from the book into the file of trades, behind what is there.
-class outlet {
- public:
-  explicit outlet(const files& in)
-      : trades_(in.trades), published_(cut_torn_tail()), ring_(reports_in_ring, published_),
-        flow_(start()) {}
-
-  matcher make_matcher() { return {or_trouble(flow_.producer<park>()), published_}; }
-  std::uint64_t published() const noexcept { return published_; }
-  const latency& spans() const noexcept { return spans_; }
-
-  // Everything that was said is in the file. Throws trouble where that is not so.
-  void end() {
-    const auto done = flow_.drain();
-    trades_.check();
-    or_trouble(done);
-  }
-
- private:
-  std::uint64_t cut_torn_tail() {
-    const records<report> there(trades_.path());
-    trades_.cut(there.good().size_bytes());
-    return there.good().size();
-  }
-
-  sequencer::flow<report_ring> start() {
-    sequencer::graph plan{ring_};
-    plan.add<park>("publish", publisher(trades_, spans_));
-    return or_trouble(std::move(plan).start());
-  }
-
-  append_file trades_;
-  std::uint64_t published_;
-  latency spans_;
-  report_ring ring_;
-  sequencer::flow<report_ring> flow_;
-};
+// Of the reports that are there whole; what a kill tore off the last one is dropped.
+std::uint64_t published_in(append_file& trades) {
+  const records<report> there(trades.path());
+  trades.cut(there.good().size_bytes());
+  return there.good().size();
+}
 
 // What a journal says about how far everybody was.
 struct position {
@@ -76,16 +47,15 @@ struct position {
   orders_by_gateway own;
 };
 
-// Hands a journal to a book, which says what is not published yet.
-position replay(const append_file& journal, std::uint64_t orders, matcher& book, outlet& out) {
-  position at;
+// Hands a journal to a book, which says what is not published yet. False when nobody publishes.
+bool replay(const append_file& journal, std::uint64_t orders, matcher& book, position& at) {
   const records<order> whole(journal.path(), orders);
   for (const auto& each : whole.good()) {
-    if (!book.apply(each, 0)) out.end();  // which knows why
+    if (!book.apply(each, 0)) return false;
     at.number = each.number;
     at.own[each.gateway] = each.own;
   }
-  return at;
+  return true;
 }
 
 // What was published comes of what is in the journal.
@@ -98,83 +68,36 @@ void refuse_surplus(const files& in, const matcher& book, std::uint64_t publishe
 // The right to number orders. It goes on above those in the journal, unless somebody put an older
 // checkpoint beside it.
 sequencer::durable_order numbers_of(sequencer::checkpoint& file, const files& in,
-                                    const position& at) {
+                                    std::uint64_t last) {
   auto numbers = or_trouble(file.order(orders_name, {.create = true}));
-  if (numbers.position() > at.number) return numbers;
+  if (numbers.position() > last) return numbers;
   throw trouble(fmt::format("{0}: would go on at {1}, but the journal has orders up to {2}; say "
                             "`sequencer adopt {0} --floor {3}`",
-                            in.checkpoint.string(), numbers.position(), at.number, at.number + 1));
+                            in.checkpoint.string(), numbers.position(), last, last + 1));
 }
 
-// The way in: journal and replica side by side, the book behind both.
-class inlet {
- public:
-  inlet(sequencer::durable_order numbers, append_file& journal, append_file& replica, matcher book)
-      : journal_(journal), replica_(replica), ring_(orders_in_ring, std::move(numbers)),
-        flow_(start(std::move(book))) {}
-
-  order_ring& ring() noexcept { return ring_; }
-
-  // Everything that was sent is accepted. Fails: closed, when a stage did not go on. Throws trouble
-  // where one of these knows why.
-  sequencer::result<void> end() {
-    const auto done = flow_.drain();
-    journal_.check();
-    replica_.check();
-    return done;
-  }
-
- private:
-  sequencer::flow<order_ring> start(matcher book) {
-    sequencer::graph plan{ring_};
-    const auto journal = plan.add<park>("journal", recorder(journal_));
-    const auto replica = plan.add<park>("replica", recorder(replica_));
-    plan.add<park>("book", std::move(book), {journal, replica});
-    return or_trouble(std::move(plan).start());
-  }
-
-  append_file& journal_;
-  append_file& replica_;
-  order_ring ring_;
-  sequencer::flow<order_ring> flow_;
-};
-
-tally make_tally(const files& in, const run_options& options, const sequencer::checkpoint& file,
-                 const mended& found, const position& at, sequencer::sequence first) {
-  run_facts facts{};
-  facts.epoch = file.open_epoch();
-  facts.threads = options.gateways;
-  facts.first = first;
-  facts.orders = found.orders;
-  facts.dropped = found.dropped;
-  facts.live = file.live();
-  auto made = tally::create(tally_path(in.directory, facts.epoch), facts);
-  for (const auto& [gateway, own] : at.own) {
-    if (gateway >= options.gateways) continue;
-    made.threads()[gateway].sent = own;
-    made.threads()[gateway].acknowledged = own;
-  }
-  return made;
+// Lets the stages handle all there is. Fails: closed, when one of them did not go on. Throws
+// trouble where a file of theirs knows why.
+template <class Flow>
+sequencer::result<void> finish(Flow& stages, std::initializer_list<const append_file*> files) {
+  const auto done = stages.drain();
+  for (const auto* each : files) each->check();
+  return done;
 }
 
-std::uint64_t sent_of(const tally& count) {
-  std::uint64_t all = 0;
-  for (const auto& each : count.threads()) all += each.sent;
-  return all;
-}
-
+// From one order of a gateway to its next.
 std::chrono::nanoseconds every(const run_options& options) {
   if (options.rate == 0) return std::chrono::nanoseconds(0);
   return std::chrono::nanoseconds(std::chrono::seconds(options.gateways)) / options.rate;
 }
 
-// Sends until there is nothing to send or the end is asked for; how many were sent.
-std::uint64_t send(const run_options& options, market& in, std::uint64_t total, const tally& count,
-                   const orderly_end& end) {
+// Sends until there is nothing to send or the end is asked for.
+void send(const run_options& options, market& in, std::uint64_t total, const tally& count,
+          const orderly_end& end) {
   const auto before = sent_of(count);
   std::vector<gateway> gateways;
-  for (std::size_t i = 0; i < options.gateways; ++i) {
-    const auto share = total / options.gateways + (i < total % options.gateways);
+  for (std::size_t i = 0; i < in.gateways; ++i) {
+    const auto share = total / in.gateways + (i < total % in.gateways);
     gateways.emplace_back(in, i, count.threads()[i].sent + 1, share, count.threads()[i]);
   }
   in.open = gateways.size();
@@ -194,22 +117,6 @@ std::uint64_t send(const run_options& options, market& in, std::uint64_t total, 
   for (const auto& each : gateways) {
     if (!each.why().empty()) throw trouble("taking a number: " + each.why());
   }
-  return sent_of(count) - before;
-}
-
-double ms(double ns) { return ns / 1e6; }
-
-void print(const run_facts& facts, std::uint64_t sent, double seconds, const latency& spans) {
-  fmt::print("run {}: {} orders recovered in {:.1f} ms; ", facts.epoch, facts.orders,
-             ms(static_cast<double>(facts.recovery_ns)));
-  if (sent == 0) return fmt::print("no order is left to send\n");
-  fmt::print("from number {} on {} orders accepted in {:.2f} s, {:.0f} a second\n", facts.first,
-             sent, seconds, static_cast<double>(sent) / seconds);
-  if (spans.count() == 0) return;
-  fmt::print("gateway to publisher, ms: p50 {:.2f}, p90 {:.2f}, p99 {:.2f}, p99.9 {:.2f}, "
-             "max {:.2f}\n", ms(spans.quantile(0.5)), ms(spans.quantile(0.9)),
-             ms(spans.quantile(0.99)), ms(spans.quantile(0.999)),
-             ms(static_cast<double>(spans.most())));
 }
 
 }  // namespace
@@ -217,37 +124,61 @@ void print(const run_facts& facts, std::uint64_t sent, double seconds, const lat
 void run(const run_options& options) {
   const auto began = clock::now();
   const orderly_end end;
-  const auto orders = options.input.empty() ? feed(options.seed)
-                                            : feed(options.input, options.seed);
-  const auto total = options.orders == 0 ? orders.once(options.gateways) : options.orders;
+  const auto input = options.input.empty() ? feed(options.seed)
+                                           : feed(options.input, options.seed);
   prepare_directory(options.directory);
   const files in(options.directory);
   auto file = or_trouble(sequencer::checkpoint::open(in.checkpoint, {.create = true,
                                                                      .live = options.live}));
   append_file journal(in.journal);
   append_file replica(in.replica);
+  append_file trades(in.trades);
   const auto found = mend(journal, replica, acknowledged_in(tallies_in(in.directory)));
-  outlet out(in);
-  auto book = out.make_matcher();
-  const auto at = replay(journal, found.orders, book, out);
-  refuse_surplus(in, book, out.published());
-  auto numbers = numbers_of(file, in, at);
-  auto count = make_tally(in, options, file, found, at, numbers.position());
+  const auto published = published_in(trades);
+
+  // The way out: from the book into the file of trades, behind what is there.
+  latency spans;
+  report_ring reports(reports_in_ring, published);
+  sequencer::graph out{reports};
+  out.add<park>("publish", publisher(trades, spans));
+  auto way_out = or_trouble(std::move(out).start());
+
+  // The book as it was.
+  matcher book(or_trouble(way_out.producer<park>()), published);
+  position at;
+  const bool whole = replay(journal, found.orders, book, at);
+  if (!whole) or_trouble(finish(way_out, {&trades}));  // which knows why
+  refuse_surplus(in, book, published);
+  auto numbers = numbers_of(file, in, at.number);
+  auto count = begin_tally(in.directory, at.own,
+                           {.epoch = file.open_epoch(), .threads = options.gateways,
+                            .first = numbers.position(), .orders = found.orders,
+                            .dropped = found.dropped, .live = file.live()});
   sync_directory(options.directory);
   book.attend(count);
-  inlet way_in(std::move(numbers), journal, replica, std::move(book));
+
+  // The way in: journal and replica side by side, the book behind both.
+  order_ring orders(orders_in_ring, std::move(numbers));
+  sequencer::graph plan{orders};
+  const auto journalled = plan.add<park>("journal", recorder(journal));
+  const auto replicated = plan.add<park>("replica", recorder(replica));
+  plan.add<park>("book", std::move(book), {journalled, replicated});
+  auto way_in = or_trouble(std::move(plan).start());
+
   const auto recovered = clock::now();
   count.facts().recovery_ns = static_cast<std::uint64_t>((recovered - began) /
                                                          std::chrono::nanoseconds(1));
-  market market{orders, way_in.ring(), options.gateways, every(options)};
-  const auto sent = send(options, market, total, count, end);
-  const auto accepted = way_in.end();
-  out.end();
+  const auto before = sent_of(count);
+  market market{input, orders, options.gateways, every(options)};
+  send(options, market, options.orders == 0 ? input.once(options.gateways) : options.orders,
+       count, end);
+  const auto accepted = finish(way_in, {&journal, &replica});
+  or_trouble(finish(way_out, {&trades}));
   or_trouble(accepted);
   const std::chrono::duration<double> spent = clock::now() - recovered;
   count.facts().ended = 1;
   or_trouble(file.close());
-  if (!options.quiet) print(count.facts(), sent, spent.count(), out.spans());
+  if (!options.quiet) print(count.facts(), sent_of(count) - before, spent.count(), spans);
 }
 
 }  // namespace examples::exchange

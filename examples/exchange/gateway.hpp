@@ -8,10 +8,10 @@
 #include <string>
 #include <thread>
 
-#include "feed.hpp"
-#include "latency.hpp"
+#include "audit/latency.hpp"
+#include "audit/tally.hpp"
+#include "input/feed.hpp"
 #include "rings.hpp"
-#include "tally.hpp"
 
 namespace examples::exchange {
 

@@ -8,9 +8,9 @@
 
 #include "../shared/live_option.hpp"
 #include "../shared/trouble.hpp"
-#include "audit.hpp"
+#include "audit/audit.hpp"
+#include "audit/trades.hpp"
 #include "engine.hpp"
-#include "trades.hpp"
 
 namespace exchange = examples::exchange;
 
@@ -66,34 +66,21 @@ void add_run(CLI::App& app, exchange::run_options& options) {
   });
 }
 
-struct check_options {
-  std::string directory;
-  bool values = false;
-};
-
-void add_check(CLI::App& app, check_options& options) {
-  auto* check = app.add_subcommand(
-      "check", "Replay the journal and hold every file against it.");
-  check->add_option("directory", options.directory, "a directory that `exchange run` filled")
-      ->required();
-  check->add_flag("--values", options.values, "totals as name=value lines, for scripts");
+void add_check(CLI::App& app, std::string& directory, bool& values) {
+  auto* check = app.add_subcommand("check", "Replay the journal and hold every file against it.");
+  check->add_option("directory", directory, "a directory that `exchange run` filled")->required();
+  check->add_flag("--values", values, "totals as name=value lines, for scripts");
 }
 
-struct trades_options {
-  std::string directory;
-  bool all = false;
-};
-
-void add_trades(CLI::App& app, trades_options& options) {
+void add_trades(CLI::App& app, std::string& directory, bool& all) {
   auto* trades = app.add_subcommand("trades", "Print what was published, a line each.");
-  trades->add_option("directory", options.directory, "a directory that `exchange run` filled")
-      ->required();
-  trades->add_flag("--all,-a", options.all, "the top of the book after each order, too");
+  trades->add_option("directory", directory, "a directory that `exchange run` filled")->required();
+  trades->add_flag("--all,-a", all, "the top of the book after each order, too");
 }
 
-int run_check(const check_options& options) {
-  const auto found = exchange::check(options.directory);
-  options.values ? exchange::print_values(found) : exchange::print(found);
+int run_check(const std::string& directory, bool values) {
+  const auto found = exchange::check(directory);
+  values ? exchange::print_values(found) : exchange::print(found);
   return found.broken.empty() ? 0 : 1;
 }
 
@@ -104,17 +91,18 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.name("exchange");
   exchange::run_options run;
-  check_options check;
-  trades_options trades;
+  std::string directory;
+  bool values = false;
+  bool all = false;
   add_run(app, run);
-  add_check(app, check);
-  add_trades(app, trades);
+  add_check(app, directory, values);
+  add_trades(app, directory, all);
   app.footer(footer);  // of the whole, so after its verbs, which would inherit it
   try {
     app.parse(argc, argv);
-    if (app.got_subcommand("check")) return run_check(check);
+    if (app.got_subcommand("check")) return run_check(directory, values);
     if (app.got_subcommand("trades")) {
-      exchange::print_trades(trades.directory, trades.all);
+      exchange::print_trades(directory, all);
     } else {
       exchange::run(run);
     }

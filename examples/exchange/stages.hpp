@@ -9,13 +9,13 @@
 
 #include <sequencer/graph.hpp>
 
-#include "append_file.hpp"
+#include "audit/latency.hpp"
+#include "audit/tally.hpp"
 #include "book.hpp"
-#include "latency.hpp"
+#include "disk/append_file.hpp"
+#include "disk/records.hpp"
 #include "message.hpp"
-#include "records.hpp"
 #include "rings.hpp"
-#include "tally.hpp"
 
 namespace examples::exchange {
 

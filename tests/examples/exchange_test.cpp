@@ -14,9 +14,9 @@
 #include <sstream>
 #include <thread>
 
+#include "../../examples/exchange/audit/tally.hpp"
+#include "../../examples/exchange/disk/records.hpp"
 #include "../../examples/exchange/message.hpp"
-#include "../../examples/exchange/records.hpp"
-#include "../../examples/exchange/tally.hpp"
 #include "tests/crash/scale.hpp"
 #include "tests/tool/command.hpp"
 

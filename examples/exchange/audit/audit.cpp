@@ -10,11 +10,11 @@
 
 #include <sequencer/checkpoint.hpp>
 
-#include "../shared/trouble.hpp"
-#include "book.hpp"
-#include "files.hpp"
-#include "message.hpp"
-#include "records.hpp"
+#include "../../shared/trouble.hpp"
+#include "../book.hpp"
+#include "../disk/files.hpp"
+#include "../disk/records.hpp"
+#include "../message.hpp"
 #include "tally.hpp"
 
 namespace examples::exchange {

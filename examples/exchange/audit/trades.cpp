@@ -3,9 +3,9 @@
 
 #include <fmt/format.h>
 
-#include "files.hpp"
-#include "message.hpp"
-#include "records.hpp"
+#include "../disk/files.hpp"
+#include "../disk/records.hpp"
+#include "../message.hpp"
 
 namespace examples::exchange {
 

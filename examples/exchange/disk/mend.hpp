@@ -3,8 +3,8 @@
 
 #include <cstdint>
 
+#include "../audit/tally.hpp"
 #include "append_file.hpp"
-#include "tally.hpp"
 
 namespace examples::exchange {
 

@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <utility>
 
-#include "../shared/trouble.hpp"
+#include "../../shared/trouble.hpp"
 
 namespace examples::exchange {
 

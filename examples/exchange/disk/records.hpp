@@ -8,7 +8,7 @@
 #include <span>
 #include <type_traits>
 
-#include "../shared/mapped_file.hpp"
+#include "../../shared/mapped_file.hpp"
 
 namespace examples::exchange {
 

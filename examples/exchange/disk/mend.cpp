@@ -7,8 +7,8 @@
 #include <cstring>
 #include <span>
 
-#include "../shared/trouble.hpp"
-#include "message.hpp"
+#include "../../shared/trouble.hpp"
+#include "../message.hpp"
 #include "records.hpp"
 
 namespace examples::exchange {

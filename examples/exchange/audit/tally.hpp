@@ -7,7 +7,8 @@
 #include <filesystem>
 #include <map>
 
-#include "../shared/witness.hpp"
+#include "../../shared/witness.hpp"
+#include "latency.hpp"
 
 namespace examples::exchange {
 
@@ -25,29 +26,36 @@ struct book_mark {
 
 // What holds for a whole run.
 struct run_facts {
-  std::uint64_t epoch;    // open epoch of the run: runs are ordered by it
-  std::uint64_t threads;  // gateways
-  std::uint64_t first;    // number that the run begins with
-  std::uint64_t orders;   // that it found in the journal
-  std::uint64_t dropped;  // bytes that it cut off the journal and the replica
-  std::uint64_t recovery_ns;  // from the start of the program to the first gateway
-  std::uint64_t live;         // 1: with a live region
-  std::uint64_t ended;        // 1: orderly
+  std::uint64_t epoch = 0;        // open epoch of the run: runs are ordered by it
+  std::uint64_t threads = 0;      // gateways
+  std::uint64_t first = 0;        // number that the run begins with
+  std::uint64_t orders = 0;       // that it found in the journal
+  std::uint64_t dropped = 0;      // bytes that it cut off the journal and the replica
+  std::uint64_t recovery_ns = 0;  // from the start of the program to the first gateway
+  std::uint64_t live = 0;         // 1: with a live region
+  std::uint64_t ended = 0;        // 1: orderly
   // Of the recovered book, then after each batch; written in turn: a kill spoils one at most.
-  book_mark marks[2];
+  book_mark marks[2] = {};
 };
 
 using tally = witness<run_facts, gateway_tally, 0x31594c4c41544558>;
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
-// run-0000000007.tally
-std::filesystem::path tally_path(const std::filesystem::path& directory, std::uint64_t epoch);
+// Up to which of its orders a gateway got somewhere, by its own count.
+using orders_by_gateway = std::map<std::size_t, std::uint64_t>;
+
+// The tally of a new run, whose gateways were told before that their orders up to these are
+// accepted. Throws trouble.
+tally begin_tally(const std::filesystem::path& directory, const orders_by_gateway& accepted,
+                  const run_facts& facts);
+// Orders that its gateways sent, in this run and before.
+std::uint64_t sent_of(const tally& run);
+// What a run did: it sent so many orders in so long, and that is how long each took.
+void print(const run_facts& of, std::uint64_t sent, double seconds, const latency& spans);
 
 // Of all runs of a directory, by epoch. Throws trouble.
 using tallies = std::map<std::uint64_t, tally>;
 tallies tallies_in(const std::filesystem::path& directory);
-// Up to which of its orders a gateway got somewhere, by its own count.
-using orders_by_gateway = std::map<std::size_t, std::uint64_t>;
 // Up to which it was ever told that they are accepted.
 orders_by_gateway acknowledged_in(const tallies& all);
 // Up to which it ever began to send them.

@@ -5,8 +5,8 @@
 
 #include <charconv>
 
-#include "../shared/lines.hpp"
-#include "../shared/trouble.hpp"
+#include "../../shared/lines.hpp"
+#include "../../shared/trouble.hpp"
 
 namespace examples::exchange {
 

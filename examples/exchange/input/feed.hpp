@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include "message.hpp"
+#include "../message.hpp"
 
 namespace examples::exchange {
 
