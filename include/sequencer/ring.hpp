@@ -140,10 +140,11 @@ class ring {
     const auto at = published();
     // The claim of a single producer marks its first slot.
     if (at >= claims_.claimed() && !slots_.stamps()[at].is_claimed()) return std::nullopt;
-    // Meanwhile published, and the slot be claimed for the next lap.
+    open_claim found{at, 0, false};
+    if constexpr (requires { claims_.holder_of(at); }) found = claims_.holder_of(at);
+    // Meanwhile published: then the slot is the next lap's, and the note that of a later claim.
     if (published() != at) return std::nullopt;
-    if constexpr (requires { claims_.holder_of(at); }) return claims_.holder_of(at);
-    return open_claim{at, 0, false};
+    return found;
   }
 
   // Makes skips of what the owner of position `s`, which is dead, had claimed and not published.

@@ -172,6 +172,31 @@ struct claims_again : rl::test_suite<claims_again, 3>, with_mortals {
   }
 };
 
+// Who asks for the oldest claim is told of its owner, or that there is none: not of nobody, when
+// the claim is published meanwhile and its owner, and its slot, are a claim further.
+struct asks_for_the_oldest : rl::test_suite<asks_for_the_oldest, 2>, with_mortals {
+  producer<ring_of, wait::backoff> own{*of.make_producer()};
+  left_open open[2];
+  model::atomic<std::uint32_t> granted{0};
+
+  asks_for_the_oldest() : with_mortals(1) {}
+  void before() { as(0, [&] { claim(0); }); }
+  void claim(std::uint32_t which) {
+    open[which].hold(own.try_claim());
+    granted.store(which + 1, detail::release);
+  }
+  void thread(unsigned index) {
+    if (index == 0) {
+      open[0].publish();
+      return claim(1);
+    }
+    const auto known = granted.load(detail::acquire);
+    const auto oldest = of.oldest_claim();
+    if (!oldest || oldest->first >= known) return;
+    model::require(oldest->thread == 1 && oldest->alive, "the claim of a living one, of nobody");
+  }
+};
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -180,6 +205,7 @@ int main(int count, char** words) {
   program.run<takes_over<0>>("takes_over_from_the_dead", {.runs = 20'000, .bound = 1});
   program.run<takes_over<1>>("dies_after_taking_over", {.runs = 20'000, .bound = 1});
   program.run<claims_again>("claims_again", {.runs = 20'000, .bound = 1});
+  program.run<asks_for_the_oldest>("asks_for_the_oldest", {.runs = 20'000, .bound = 2});
   // From here on somebody sleeps.
   detail::asymmetric_fence::fences = true;
   program.run<sleeps_behind_the_dead>("sleeps_behind_the_dead", {.runs = 20'000, .bound = 2});

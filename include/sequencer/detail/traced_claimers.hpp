@@ -27,21 +27,23 @@ struct alignas(interference_size) claim_note {
 
   // Whoever dies in the middle of it leaves a note of nothing.
   void write(range what, std::int32_t who) noexcept {
-    // relaxed: as those that follow.
-    last.store(0, relaxed);
-    // relaxed, both: released by the next one; until then, what a note names rises, so a new begin
-    // is at the old end or above it, and nothing lies between them.
-    first.store(what.first, relaxed);
+    // order: note-written -> note-seen: what became of the claim that it named
+    last.store(0, release);
+    // What a note names rises, so a new begin is at the old end or above it, and nothing lies
+    // between them.
+    // order: note-written -> note-seen: what became of the claim that it named
+    first.store(what.first, release);
+    // relaxed: released by the next one.
     thread.store(who, relaxed);
     // order: note-written -> note-seen: the other fields
     last.store(what.last, release);
   }
   // Sure of one that nobody writes any more.
   range what() const noexcept {
-    // order: note-seen <- note-written: the other fields
+    // order: note-seen <- note-written: the other fields, or what became of its claim
     const auto end = last.load(acquire);
-    // relaxed: acquired above.
-    return {first.load(relaxed), end};
+    // order: note-seen <- note-written: what became of its claim
+    return {first.load(acquire), end};
   }
   bool is_of_the_living() const noexcept {
     // relaxed: acquired with the note.
