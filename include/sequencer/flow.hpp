@@ -51,6 +51,8 @@ using follower = poller<Ring, detail::follower<Ring>>;
 // Threads: producer(), halt() and stages() any, beside each other and beside add() and leave(name);
 // the others from one at a time, with none of these beside leave(), and never from a handler.
 // Moving it does not disturb the stages; what was moved from can only end. Ends by drain().
+// Where the standard library throws for want of memory nothing has changed; threads of stages ask
+// for none, and neither do halt(), leave() and the end.
 template <class Ring>
 class flow {
   using event_type = typename Ring::event_type;

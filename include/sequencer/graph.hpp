@@ -171,6 +171,7 @@ class graph {
       }
     }
     if (auto wrong = begun_->fault_of(*made); !wrong.empty()) note(std::move(wrong));
+    begun_->make_room(1);
     begun_->stages.push_back(std::move(made));
     spins_.push_back(!std::same_as<How, wait::park>);
   }

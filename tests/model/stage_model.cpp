@@ -34,14 +34,16 @@ class stage {
   stage(ring_of& of, Handle handle, std::shared_ptr<detail::shared_position> shared = nullptr)
       : handle_(handle), made_("a", "a", {}, of, handler{&handle_}, std::move(shared)) {
     entered_ = made_.enter() == errc{};
-    made_.belong_to(finished_);
   }
   bool entered() const noexcept { return entered_; }
   template <class Other>
   void follow(Other& other) {
     made_.after.push_back(&other.made());
   }
-  void work() { made_.work(); }
+  void work() {
+    made_.get_ready(finished_);
+    made_.work();
+  }
   detail::running_stage& made() noexcept { return made_; }
   sequence gate() noexcept { return made_.place().position.newest(); }
   wait::park& finished() noexcept { return finished_; }

@@ -80,25 +80,35 @@ struct crew {
     return {};
   }
 
-  static result<void> enter(running_stage& one) {
+  // Whoever grows asks for memory here, before it lets anybody in: what leaves needs none.
+  void make_room(std::size_t more) {
+    const std::lock_guard held(guard);
+    const auto all = stages.size() + gone.size() + more;
+    stages.reserve(stages.size() + more);
+    gone.reserve(all);
+    ended.reserve(all);
+  }
+
+  // Behind those that it follows.
+  result<void> enter(running_stage& one) {
     const auto why = one.enter();
-    if (why == errc{}) return {};
+    if (why == errc{}) {
+      one.get_ready(finished);
+      return {};
+    }
     return error{why, 0, why == errc::closed ? "the ring is closed" : "out of memory"};
   }
 
-  result<void> start(running_stage& one) {
-    const int bad = one.start(finished);
+  static result<void> start(running_stage& one) {
+    const int bad = one.start();
     if (bad == 0) return {};
     return error{errc::io, bad,
                  "stage '" + one.name() + "': starting its thread: " + std::strerror(bad)};
   }
 
-  // Puts stages to work while others are: all of them, or none.
+  // Puts stages to work while others are: all of them, or none, without memory too.
   result<void> admit(std::vector<std::unique_ptr<running_stage>> made) {
-    {
-      const std::lock_guard held(guard);
-      stages.reserve(stages.size() + made.size());  // what can fail comes before the threads
-    }
+    make_room(made.size());
     // More workers would not share events with those that are there.
     const auto& stage = made.front()->stage();
     if (!called(stage, &running_stage::stage).empty()) {
@@ -112,14 +122,19 @@ struct crew {
     for (auto& each : made) {
       if (auto in = enter(*each); !in) return in;
     }
-    for (auto& each : made) {
-      if (auto begun = start(*each); !begun) {
-        dismiss(made);
-        return begun;
+    struct all_or_none {
+      ~all_or_none() {
+        if (!all.empty()) of.dismiss(all);
       }
+      crew& of;
+      std::vector<std::unique_ptr<running_stage>>& all;
+    } const threads{*this, made};
+    for (auto& each : made) {
+      if (auto begun = start(*each); !begun) return begun;
     }
     const std::lock_guard held(guard);
     std::move(made.begin(), made.end(), std::back_inserter(stages));
+    made.clear();
     return {};
   }
 
@@ -153,11 +168,8 @@ struct crew {
 
   // What left stands for what it followed as long as somebody follows it.
   template <class Left>
-  void bury(Left left) {
-    std::vector<std::unique_ptr<running_stage>> ended;  // destroyed without the lock
-    const std::lock_guard held(guard);
-    gone.reserve(gone.size() + stages.size());  // what can fail comes before anything moves
-    ended.reserve(gone.size() + stages.size());
+  void bury(Left left) noexcept {
+    std::unique_lock held(guard);
     const auto stays = [&](const auto& each) { return !left(*each); };
     const auto first = std::stable_partition(stages.begin(), stages.end(), stays);
     std::move(first, stages.end(), std::back_inserter(gone));
@@ -169,6 +181,8 @@ struct crew {
       ended.push_back(std::move(*at));
       gone.erase(at);
     }
+    held.unlock();
+    ended.clear();  // a handler's end may look at the flow
   }
 
   bool is_followed(const running_stage& by_whom) const {
@@ -184,6 +198,7 @@ struct crew {
   Ring& of;
   std::vector<std::unique_ptr<running_stage>> stages;
   std::vector<std::unique_ptr<running_stage>> gone;  // and followed still
+  std::vector<std::unique_ptr<running_stage>> ended;  // and about to be destroyed
   // What each consumer outside of the crew follows.
   std::vector<const std::vector<running_stage*>*> guests;
   std::mutex guard;  // of these three, where others than the flow's one thread look

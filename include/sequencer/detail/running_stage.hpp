@@ -73,17 +73,19 @@ class running_stage {
     if (how_.cpu < 0) how_.cpu = cpu;
   }
 
-  // `finished` is woken at its end.
-  int start(wait::park& finished) {
-    belong_to(finished);
+  // When those that it follows have their places, and before its thread, which is not to ask for
+  // memory. `finished` is woken at its end.
+  void get_ready(wait::park& finished) {
+    finished_ = &finished;
+    following_.begin(after);
+  }
+  int start() {
     return thread_.start(name_, how_.cpu, [](void* self) {
       static_cast<running_stage*>(self)->work();
     }, this);
   }
-  void belong_to(wait::park& finished) noexcept { finished_ = &finished; }
   // What its thread does, from its begin to its end.
   void work() noexcept {
-    following_.begin(after);
     run();
     finish();
   }
