@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cstdint>
 #include <limits>
 #include <optional>
@@ -273,9 +274,10 @@ TEST_F(named, a_dropped_place_is_somebody_elses) {
 }
 
 TEST_F(named, a_dropped_handle_touches_nothing_of_who_has_its_place) {
-  auto gone = made("gone", {.increment = 2, .max_gap = 1000});
+  auto gone = made("gone", {.increment = 2, .cache = 9, .max_gap = 1000});
   EXPECT_EQ(take(gone, 2), (numbers{1, 3}));
   ASSERT_TRUE(file_.named().drop("gone"));
+  EXPECT_EQ(gone.nextval().code(), errc::closed) << "7 of the block were left";
   auto next = made("next", {.start = 5000, .increment = 10, .max_gap = 1000});
   EXPECT_EQ(take(next, 2), (numbers{5000, 5010}));
   EXPECT_EQ(gone.range(600).code(), errc::closed) << "more than half of max_gap";
@@ -310,6 +312,34 @@ TEST_F(named, is_closed_with_its_file_and_in_a_child) {
   auto emptied = std::move(file_);
   EXPECT_EQ(file_.named().create("t").code(), errc::closed);
   EXPECT_EQ(file_.named().session().open("s").code(), errc::closed);
+}
+
+// Sessions take a first block each while the file is closed: whatever they have is void when the
+// close returns. In memory, so that many closes are tried.
+TEST(NamedClose, ABlockThatIsTakenMeanwhileIsVoidBehindIt) {
+  const scratch here;
+  constexpr int rounds = 120, sessions = 4000;
+  for (int round = 0; round < rounds; ++round) {
+    auto file = *checkpoint::open(here.live_directory() + "/desk.seq", here.options(round == 0));
+    if (round == 0) {
+      ASSERT_TRUE(file.named().create("first"));
+      ASSERT_TRUE(file.named().create("s", {.cache = 1000, .max_gap = std::uint64_t{1} << 40}));
+    }
+    ASSERT_TRUE(file.named().session().open("first"));  // which the close ends before
+    std::vector<named_sequence> all;
+    for (int i = 0; i < sessions; ++i) all.push_back(*file.named().session().open("s"));
+    std::atomic<bool> begun{false};
+    std::thread taker([&] {
+      begun = true;
+      for (auto at = all.begin(); at->nextval();) {
+        if (++at == all.end()) at = all.begin();
+      }
+    });
+    while (!begun) std::this_thread::yield();
+    ASSERT_TRUE(file.close());
+    taker.join();
+    for (auto& each : all) ASSERT_EQ(each.nextval().code(), errc::closed) << "round " << round;
+  }
 }
 
 TEST_F(named, works_without_a_keeper_and_in_every_durability) {

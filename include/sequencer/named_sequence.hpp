@@ -36,6 +36,17 @@ struct alignas(interference_size) named_view {
   const named_view** last_used = nullptr;  // the session's
   open_named* of = nullptr;
   named_session_state* session = nullptr;
+
+  // Takes the next number of the block; false where there is none, or a move has voided it.
+  bool step() noexcept {
+    // order: named-move-seen <- named-move-made: the block is from before the move
+    const auto moved = moves->load(acquire);
+    if (last == block_last || block_of != moved) [[unlikely]] return false;
+    last = static_cast<std::int64_t>(static_cast<std::uint64_t>(last) +
+                                     static_cast<std::uint64_t>(increment));
+    *last_used = this;
+    return true;
+  }
 };
 
 }  // namespace detail
@@ -84,16 +95,8 @@ class named_sequence {
   // Fails: exhausted (past the bound without cycle); closed (also in a forked child, and after
   // drop); io and fenced after the file failed.
   result<std::int64_t> nextval() noexcept {
-    auto& my = *view_;
-    // order: named-move-seen <- named-move-made: the block is from before the move
-    const auto moves = my.moves->load(detail::acquire);
-    const auto last = my.last;
-    if (last == my.block_last || my.block_of != moves) [[unlikely]] return next_block();
-    const auto next = static_cast<std::int64_t>(static_cast<std::uint64_t>(last) +
-                                                static_cast<std::uint64_t>(my.increment));
-    my.last = next;
-    *my.last_used = &my;
-    return next;
+    if (!view_->step()) [[unlikely]] return next_block();
+    return view_->last;
   }
 
   // The last number that this session took here, or set by setval.

@@ -82,7 +82,8 @@ result<open_named*> checkpoint_state::open_named_sequence(std::string_view name)
   }
   auto ordinals = ordinals_at(*place);
   if (!ordinals) return ordinals.failure();
-  auto& made = named_.emplace_back(**ordinals, *line, rules_of(of), anchor_of(of));
+  auto& made = named_.emplace_back(**ordinals, (*ordinals)->numbers, *line, rules_of(of),
+                                   anchor_of(of));
   named_by_place_.emplace(*place, &made);
   return &made;
 }
@@ -110,7 +111,7 @@ result<void> checkpoint_state::move_named(open_named& of, named_move& next,
   if (closed_ || gone) return fatal(errc::closed);
   if (failed_ != errc{}) return fatal(failed_);
   const auto place = of.ordinals.place;
-  const auto at = of.ordinals.numbers.word();
+  const auto at = of.numbers.word();
   const auto now = state_behind(of.rules, of.anchor.at, at - of.anchor.first);
   next = {of.rules, now, pages_.record_at(place).max_gap};
   if (const auto wrong = change(next); !wrong.empty()) {
@@ -135,9 +136,7 @@ result<void> checkpoint_state::write_order(open_named& of, const named_rules& ru
     of.void_blocks();  // the file may have the new order
     return fatal(failed_);
   }
-  of.rules = rules;
-  of.anchor = anchor;
-  if (voids) of.void_blocks();
+  of.follow(rules, anchor, voids);
   return {};
 }
 
@@ -198,7 +197,7 @@ result<void> checkpoint_state::drop_named(std::string_view name) {
   if (of.dropped.load(relaxed)) return refuse(path_, name, "was dropped meanwhile");
   const auto place = of.ordinals.place;
   const auto ended = state_behind(of.rules, of.anchor.at,
-                                  of.ordinals.numbers.word() - of.anchor.first);
+                                  of.numbers.word() - of.anchor.first);
   if (ended.epoch == ~std::uint64_t{0}) return refuse(path_, name, "its epochs are used up");
   if (spend_epochs(ended.epoch) != errc{}) return fatal(failed_);
   for (auto each = place; each < place + records_needed(name); ++each) {
@@ -212,7 +211,7 @@ result<void> checkpoint_state::drop_named(std::string_view name) {
   of.dropped.store(true, release);
   of.void_blocks();
   of.ordinals.dropped = true;
-  of.ordinals.numbers.close();
+  of.numbers.close();
   named_by_place_.erase(place);
   open_by_place_.erase(place);
   index_.erase(name);
@@ -232,14 +231,9 @@ result<sequence_status> checkpoint_state::status_of_named(std::string_view name)
   return status_of(*place);
 }
 
-errc open_named::refusal() const noexcept {
-  // relaxed: written under the guard.
-  return dropped.load(relaxed) ? errc::closed : ordinals.numbers.stopped();
-}
-
 // of.guard held. Waits for the keeper, or does its work where there is none.
 result<range> checkpoint_state::take_ordinals(open_named& of, std::uint64_t n) noexcept {
-  auto& from = of.ordinals.numbers;
+  auto& from = of.numbers;
   for (;;) {
     const auto taken = from.take(n);
     if (taken || taken.code() != errc::unavailable) return taken;
@@ -256,27 +250,7 @@ result<std::int64_t> checkpoint_state::next_block(named_view& to) noexcept {
   if (!in_owner_process()) return errc::closed;
   auto& of = *to.of;
   const std::lock_guard held(of.guard);
-  to.block_last = to.last;
-  if (const auto why = of.refusal(); why != errc{}) return why;
-  // Before the numbers: a close that comes between voids them.
-  // order: named-move-seen <- named-move-made: the block is from before the move
-  const auto moves = of.moves.load(acquire);
-  const auto at = of.ordinals.numbers.word();
-  if (at > top) return of.ordinals.numbers.refusal();
-  const auto run = run_behind(of.rules, of.anchor.at, at - of.anchor.first);
-  if (!run) return errc::exhausted;
-  const auto taken = take_ordinals(of, std::min(run->left, of.rules.cache));
-  if (!taken) return taken.code();
-  to.block_of = moves;
-  to.last = run->number;
-  to.increment = of.rules.increment;
-  to.block_last = static_cast<std::int64_t>(
-      static_cast<std::uint64_t>(run->number) +
-      (taken->size() - 1) * static_cast<std::uint64_t>(of.rules.increment));
-  to.epoch = run->epoch;
-  to.has_last = true;
-  *to.last_used = &to;
-  return to.last;
+  return of.take_block(to, [&](std::uint64_t n) { return take_ordinals(of, n); });
 }
 
 // A range above half of max_gap, or above 2^32, takes no ordinals, of which there are 2^63: the
@@ -287,8 +261,8 @@ result<named_range> checkpoint_state::take_named(open_named& of, std::uint64_t n
   if (n == 0 || n > top) return fail(errc::invalid);
   const std::lock_guard held(of.guard);
   if (const auto why = of.refusal(); why != errc{}) return fail(why);
-  const auto at = of.ordinals.numbers.word();
-  if (at > top) return fail(of.ordinals.numbers.refusal());
+  const auto at = of.numbers.word();
+  if (at > top) return fail(of.numbers.refusal());
   const auto behind = at - of.anchor.first;
   const auto first = run_behind(of.rules, of.anchor.at, behind);
   const auto last = run_behind(of.rules, of.anchor.at, behind + (n - 1));

@@ -1,13 +1,14 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <memory>
-#include <mutex>
 
 #include <sequencer/cache_line.hpp>
 #include <sequencer/detail/atomic.hpp>
+#include <sequencer/detail/reservation.hpp>
 #include <sequencer/named_sequence.hpp>
 
 #include "named_order.hpp"
@@ -37,24 +38,63 @@ struct alignas(interference_size) move_line {
 // are read under the lock. That the raise is an exchange keeps it from waiting in a store buffer
 // when the move returns.
 struct open_named {
-  open_named(open_sequence& ordinals, move_line& line, const named_rules& rules,
-             const named_anchor& anchor)
-      : ordinals(ordinals), moves(line.moves), rules(rules), anchor(anchor) {}
+  open_named(open_sequence& ordinals, reservation& numbers, move_line& line,
+             const named_rules& rules, const named_anchor& anchor)
+      : ordinals(ordinals), numbers(numbers), moves(line.moves), rules(rules), anchor(anchor) {}
 
   void void_blocks() noexcept {
     // order: named-move-made <-> named-move-seen: the block is from before the move
     moves.fetch_add(1, acq_rel);
   }
 
-  // Why nothing may be taken; guard held. What failed may have changed what ordinals stand for; the
-  // place of a dropped one may be somebody else's.
-  errc refusal() const noexcept;
+  // ---- guard held
+
+  // Why nothing may be taken. What failed may have changed what ordinals stand for; the place of a
+  // dropped one may be somebody else's.
+  errc refusal() const noexcept {
+    // relaxed: written under the guard.
+    return dropped.load(relaxed) ? errc::closed : numbers.stopped();
+  }
+
+  // From now on ordinals stand for that.
+  void follow(const named_rules& next, const named_anchor& from, bool voids) noexcept {
+    rules = next;
+    anchor = from;
+    if (voids) void_blocks();
+  }
+
+  // A block for a session, and its first number. take(n) gives n ordinals, or says why not.
+  template <class Take>
+  result<std::int64_t> take_block(named_view& to, Take take) noexcept {
+    to.block_last = to.last;
+    if (const auto why = refusal(); why != errc{}) return why;
+    // Before the numbers: a close that comes between voids them.
+    // order: named-move-seen <- named-move-made: the block is from before the move
+    const auto moved = moves.load(acquire);
+    const auto at = numbers.word();
+    if (at > top) return numbers.refusal();
+    const auto run = run_behind(rules, anchor.at, at - anchor.first);
+    if (!run) return errc::exhausted;
+    const result<range> taken = take(std::min(run->left, rules.cache));
+    if (!taken) return taken.code();
+    to.block_of = moved;
+    to.last = run->number;
+    to.increment = rules.increment;
+    to.block_last = static_cast<std::int64_t>(
+        static_cast<std::uint64_t>(run->number) +
+        (taken->size() - 1) * static_cast<std::uint64_t>(rules.increment));
+    to.epoch = run->epoch;
+    to.has_last = true;
+    *to.last_used = &to;
+    return to.last;
+  }
 
   open_sequence& ordinals;
+  reservation& numbers;  // theirs
   atomic<std::uint64_t>& moves;
 
   // Blocks, ranges and moves, one at a time. Taken before the commit lock.
-  std::mutex guard;
+  mutex guard;
   named_rules rules;
   named_anchor anchor;
   atomic<bool> dropped{false};
