@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <limits>
 #include <memory>
@@ -131,6 +132,8 @@ TEST(Zxid, TheCounterDoesNotRunOverIntoTheEpoch) {
   EXPECT_EQ(*zxid(7, 0xfffffffd).next(), zxid(7, 0xfffffffe).packed());
   EXPECT_EQ(zxid(7, 0xfffffffe).next().code(), errc::exhausted);
   EXPECT_EQ(zxid(7, 0xffffffff).next().code(), errc::exhausted);
+  EXPECT_EQ(zxid(zxid::last_epoch + 1, 5).next().code(), errc::exhausted) << "no long holds it";
+  EXPECT_EQ(zxid(0xffffffff, 0xfffffff8).next().code(), errc::exhausted) << "no other failure";
 }
 
 TEST(Zxid, RefusesWhatIsNone) {
@@ -159,6 +162,7 @@ TEST(ZxidCounter, AnEpochGoesForwardOnlyAndEndsWhereALongDoes) {
   EXPECT_EQ(ids.begin(3).code(), errc::fenced);
   EXPECT_EQ(ids.begin(2).code(), errc::fenced);
   EXPECT_EQ(ids.begin(zxid::last_epoch + 1).code(), errc::invalid);
+  EXPECT_EQ(ids.begin((std::uint64_t{1} << 32) + 9).code(), errc::invalid) << "is not epoch 9";
   EXPECT_EQ(ids.last(), zxid(3, 5));
   EXPECT_EQ(*ids.begin(zxid::last_epoch), zxid(zxid::last_epoch, 0).packed());
   EXPECT_EQ(*ids.next(), zxid(zxid::last_epoch, 1).packed());
@@ -166,6 +170,30 @@ TEST(ZxidCounter, AnEpochGoesForwardOnlyAndEndsWhereALongDoes) {
 
 TEST(ZxidCounterDeathTest, StopsAtAnEpochThatALongDoesNotHold) {
   EXPECT_DEATH(zxid_counter{zxid(0x80000000, 0)}, "2\\^31 - 1 or below");
+}
+
+// However many are refused at once, nobody's try moves the counter into the next epoch.
+TEST(ZxidCounter, ManyThatAreRefusedAtOnceLeaveItWhereItIs) {
+  zxid_counter ids{zxid(6, 0xfffffff0)};
+  std::atomic<int> taken{0}, otherwise{0};
+  std::atomic<bool> moved{false};
+  std::vector<std::thread> threads;
+  for (int who = 0; who != 8; ++who) {
+    threads.emplace_back([&] {
+      for (int i = 0; i != 20'000; ++i) {
+        const auto id = ids.next();
+        taken += bool(id);
+        otherwise += !id && id.code() != errc::exhausted;
+        if (ids.last() > zxid(6, 0xfffffffe)) moved = true;
+      }
+    });
+  }
+  for (auto& each : threads) each.join();
+  EXPECT_EQ(taken, 0xe);
+  EXPECT_EQ(otherwise, 0);
+  EXPECT_FALSE(moved);
+  EXPECT_EQ(ids.last(), zxid(6, 0xfffffffe));
+  EXPECT_EQ(*ids.begin(7), zxid(7, 0).packed());
 }
 
 // Threads count and open epochs at once, across the end of the counter: no id comes twice, and each

@@ -84,6 +84,24 @@ TEST(NamedOrder, HoldsAtTheEndsOfItsNumbers) {
   EXPECT_FALSE(run_behind(all, old, 0));
 }
 
+// Ordinals that a crash skipped may lie behind the end. The state there must let no move back.
+TEST(NamedOrder, StandsInTheLastEpochOnceTheyAreUsedUp) {
+  constexpr auto last = ~std::uint64_t{0};
+  named_rules round{1, 1, 1, 3, 1, true};
+  const named_state anchor{3, true, last - 1, 7};
+  EXPECT_TRUE(same(state_behind(round, anchor, 3), {3, true, last, 8}));
+  EXPECT_FALSE(run_behind(round, anchor, 3));
+  for (const std::uint64_t beyond : {std::uint64_t{4}, std::uint64_t{1} << 40, top}) {
+    const auto ended = state_behind(round, anchor, beyond);
+    EXPECT_EQ(ended.epoch, last) << beyond;
+    EXPECT_EQ(ended.last, 3);
+    EXPECT_TRUE(ended.called);
+    EXPECT_FALSE(run_behind(round, ended, 0)) << beyond;
+  }
+  round.cycle = false;  // its epochs are not used up, its numbers are
+  EXPECT_TRUE(same(state_behind(round, anchor, 4), anchor));
+}
+
 TEST(NamedOrder, IsRaisedToAFloorOnItsOwnGrid) {
   const named_rules rules{1, 10, 1, 95, 1, false};
   const named_state at{21, true, 0, 0};

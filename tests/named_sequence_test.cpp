@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <fstream>
 #include <limits>
 #include <optional>
 #include <random>
@@ -203,6 +204,40 @@ TEST_F(named, ranges_are_told_as_sql_server_tells_them) {
   EXPECT_EQ(take(huge, 9), (numbers{limits::max() - 1, limits::max()}));
 }
 
+// However wide it is, it costs no ordinals, of which there are as many as numbers of a strict one.
+TEST_F(named, a_range_above_2_to_the_32_takes_no_ordinals) {
+  auto of = made("s", {.maximum = limits::max(), .cycle = true, .max_gap = top});
+  for (int i = 0; i < 20; ++i) {
+    const auto taken = of.range(std::uint64_t{1} << 61);
+    ASSERT_TRUE(taken) << i << ": " << taken.text();
+  }
+  EXPECT_EQ(of.range(std::uint64_t{1} << 32)->epoch, 5u);
+  EXPECT_EQ(*of.nextval(), (std::int64_t{1} << 32) + 6) << "5 rounds have no 0";
+}
+
+// Two numbers and then the next epoch, of which 2^64 are soon gone through.
+TEST_F(named, nothing_comes_again_once_its_epochs_are_used_up) {
+  auto of = made("s", {.maximum = 2, .cycle = true});
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(of.range(top)) << i;
+  EXPECT_EQ(of.range(5).code(), errc::exhausted);
+  EXPECT_EQ(take(of, 9), (numbers{1, 2, 1, 2}));
+  constexpr auto last = ~std::uint64_t{0};
+  EXPECT_EQ(of.epoch(), last);
+  EXPECT_EQ(of.nextval().code(), errc::exhausted);
+  EXPECT_EQ(of.setval(1).code(), errc::exhausted) << "back";
+  EXPECT_EQ(of.setval(2, false).code(), errc::exhausted) << "2 was taken";
+  EXPECT_EQ(file_.named().restart("s").code(), errc::exhausted);
+  EXPECT_FALSE(file_.named().drop("s")) << "what is made under its name could begin nowhere";
+  EXPECT_EQ(status("s").epoch, last);
+  reopen();
+  auto again = *session_.open("s");
+  EXPECT_EQ(again.nextval().code(), errc::exhausted);
+  EXPECT_EQ(again.setval(1).code(), errc::exhausted);
+  ASSERT_TRUE(again.setval(2)) << "it stands there";
+  ASSERT_TRUE(file_.named().alter("s", {.options = {.maximum = 3}}));
+  EXPECT_EQ(take(again, 9), (numbers{3}));
+}
+
 TEST_F(named, what_contradicts_itself_is_refused) {
   auto all = file_.named();
   const auto wrong = [&](const named_options& options) { return all.create("x", options).code(); };
@@ -375,6 +410,58 @@ TEST_F(named, an_adopted_copy_never_repeats_a_pair) {
   EXPECT_EQ(session.open("ends")->nextval().code(), errc::exhausted) << "nothing above the floor";
   ASSERT_TRUE(copy.named().create("fresh"));
   EXPECT_EQ(*session.open("fresh")->nextval(), 100);
+}
+
+// The original goes on for a long time after the copy was made.
+TEST_F(named, an_adopted_copy_is_above_what_its_original_could_come_to) {
+  constexpr auto many = std::uint64_t{1} << 41;
+  auto round = made("round", {.maximum = 2, .cycle = true});
+  made("gone", {.maximum = 2, .cycle = true});
+  ASSERT_TRUE(file_.backup(here_.path("copy.seq")));
+  ASSERT_TRUE(round.range(many));
+  EXPECT_EQ(*round.nextval(), 1);
+  ASSERT_TRUE(session_.open("gone")->range(many));
+  ASSERT_TRUE(file_.named().drop("gone"));
+  auto anew = made("gone");
+  EXPECT_EQ(*anew.nextval(), 1);
+
+  ASSERT_TRUE(checkpoint::adopt(here_.path("copy.seq"), 0, here_.options()));
+  auto copy = *checkpoint::open(here_.path("copy.seq"), here_.options());
+  auto session = copy.named().session();
+  auto copied = *session.open("round");
+  EXPECT_EQ(*copied.nextval(), 1);
+  EXPECT_GT(copied.epoch(), round.epoch());
+  ASSERT_TRUE(copy.named().create("other"));
+  auto others = *session.open("other");
+  EXPECT_EQ(*others.nextval(), 1);
+  EXPECT_GT(others.epoch(), anew.epoch()) << "what the original dropped may have had this name";
+}
+
+// Both copies of the header are lost, and with them which epochs dropped sequences had.
+TEST_F(named, a_salvaged_file_is_above_what_it_dropped) {
+  auto of = made("s", {.maximum = 2, .cycle = true});
+  made("stays");
+  ASSERT_TRUE(of.range(std::uint64_t{1} << 60));
+  ASSERT_TRUE(file_.named().drop("s"));
+  auto again = made("s");
+  EXPECT_EQ(*again.nextval(), 1);
+  const auto before = again.epoch();
+  EXPECT_GT(before, std::uint64_t{1} << 58);
+  ASSERT_TRUE(file_.named().drop("s"));
+  ASSERT_TRUE(file_.close());
+  {
+    std::fstream head(here_.path(), std::ios::in | std::ios::out | std::ios::binary);
+    head << std::string(2 * 4096, 'x');
+    ASSERT_TRUE(head.flush());
+  }
+  const auto found = checkpoint::adopt(here_.path(), 0, here_.options());
+  ASSERT_TRUE(found) << found.text();
+  file_ = *checkpoint::open(here_.path(), here_.options());
+  session_ = file_.named().session();
+  EXPECT_EQ(*session_.open("stays")->nextval(), 1);
+  auto anew = made("s");
+  EXPECT_EQ(*anew.nextval(), 1);
+  EXPECT_GT(anew.epoch(), before);
 }
 
 // Every pair once, whatever eight sessions do to one sequence at the same time.

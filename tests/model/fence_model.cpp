@@ -1,6 +1,7 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #include <sequencer/epoch.hpp>
 #include <sequencer/fence.hpp>
+#include <sequencer/zxid.hpp>
 
 #include "model.hpp"
 
@@ -128,6 +129,43 @@ struct one_begins_and_one_reads : rl::test_suite<one_begins_and_one_reads, 2> {
   }
 };
 
+// One number of the epoch is left: two are refused at once while a third opens the next epoch. What
+// is refused moves nothing, so each epoch is dense.
+struct refused_at_once : rl::test_suite<refused_at_once, 3> {
+  static constexpr std::uint32_t last = 0xfffffffe;
+  zxid_counter ids{zxid(1, last - 1)};
+  bool seen[2][8] = {};
+
+  void thread(unsigned index) {
+    if (index == 2) note(*ids.begin(2));
+    for (int i = 0; i != 2; ++i) {
+      const auto id = ids.next();
+      if (id) {
+        note(*id);
+      } else {
+        model::require(id.code() == errc::exhausted, "refused for another reason");
+      }
+      const auto now = ids.last();
+      model::require(now.epoch() <= 2 && now.counter() <= last, "a refused call moved it");
+    }
+  }
+  void note(std::uint64_t id) {
+    const zxid of(id);
+    const auto at = of.epoch() == 1 ? of.counter() - last : of.counter();
+    model::require((of.epoch() == 1 || of.epoch() == 2) && at < 8, "a number that cannot be");
+    auto& mine = seen[of.epoch() - 1][at];
+    model::require(!mine, "a number handed out twice");
+    mine = true;
+  }
+  void after() {
+    const auto end = ids.last();
+    model::require(end.epoch() == 2, "the new epoch was lost");
+    for (std::uint32_t at = 0; at != 8; ++at) {
+      model::require(seen[1][at] == (at <= end.counter()), "a hole in the epoch");
+    }
+  }
+};
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -138,5 +176,6 @@ int main(int count, char** words) {
   program.run<owners_before_a_durable_fence>("owners_before_a_durable_fence", {});
   program.run<one_marks_and_one_reads>("one_marks_and_one_reads", {});
   program.run<one_begins_and_one_reads>("one_begins_and_one_reads", {});
+  program.run<refused_at_once>("refused_at_once", {});
   return program.verdict();
 }
