@@ -170,9 +170,9 @@ class vector {
     for (std::size_t i = 0; i != all.size(); ++i) {
       if ((*this)[all[i].member] > (i < upto ? 0 : all[i].count)) return errc::corrupt;
     }
-    while (upto < all.size() && (*this)[all[upto].member] == all[upto].count) {
-      erase(all[upto++].member);
-    }
+    const auto first = upto;
+    while (upto < all.size() && (*this)[all[upto].member] == all[upto].count) ++upto;
+    forget(known, first, upto);
     return pruned_ = std::max(pruned_, upto);
   }
 
@@ -188,8 +188,8 @@ class vector {
     for (auto i = right.pruned_; i != left.pruned_; ++i) {
       const auto& gone = known.entries()[i];
       found.note(gone.count, rest[gone.member]);
-      rest.erase(gone.member);
     }
+    rest.forget(known, right.pruned_, left.pruned_);
     const auto others = left.excess_over(rest);
     return relation_of(detail::excess{found.left | others.left, found.right | others.right});
   }
@@ -255,11 +255,21 @@ class vector {
     members_.insert(members_.begin() + static_cast<std::ptrdiff_t>(at), member);
     counts_.insert(counts_.begin() + static_cast<std::ptrdiff_t>(at), count);
   }
-  void erase(std::uint64_t member) {
-    const auto at = position(member);
-    if (!holds(at, member)) return;
-    members_.erase(members_.begin() + static_cast<std::ptrdiff_t>(at));
-    counts_.erase(counts_.begin() + static_cast<std::ptrdiff_t>(at));
+  // Drops the members of those retirements in one walk.
+  void forget(const retirements& known, std::uint64_t first, std::uint64_t upto) {
+    std::vector<std::uint64_t> gone;
+    for (auto i = first; i != upto; ++i) gone.push_back(known.entries()[i].member);
+    std::sort(gone.begin(), gone.end());
+    std::size_t kept = 0;
+    auto next = gone.begin();
+    for (std::size_t i = 0; i != members_.size(); ++i) {
+      while (next != gone.end() && *next < members_[i]) ++next;
+      if (next != gone.end() && *next == members_[i]) continue;
+      members_[kept] = members_[i];
+      counts_[kept++] = counts_[i];
+    }
+    members_.resize(kept);
+    counts_.resize(kept);
   }
 
   bool same_members(const vector& other) const noexcept {
@@ -315,10 +325,8 @@ class vector {
       if (std::max((*this)[gone.member], other[gone.member]) > gone.count) return errc::corrupt;
     }
     auto rest = other;
-    for (auto i = first; i != upto; ++i) {
-      erase(known.entries()[i].member);
-      rest.erase(known.entries()[i].member);
-    }
+    rest.forget(known, first, upto);
+    forget(known, first, upto);
     pruned_ = rest.pruned_ = upto;
     return merge(rest);
   }
