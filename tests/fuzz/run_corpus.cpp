@@ -1,6 +1,6 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 //
-// run_corpus FILE...: what the fuzzer does, without a fuzzer: every file, and seeded changes of it.
+// run_corpus FILE...: what the fuzzer does, without a fuzzer: every seed, and changes of it.
 
 #include <cstddef>
 #include <cstdint>
@@ -38,7 +38,8 @@ int main(int count, char** names) {
       return 1;
     }
     LLVMFuzzerTestOneInput(seed.data(), seed.size());
-    for (std::uint64_t n = 0; n < 200 * sequencer::crash::scale(); ++n, ++inputs) {
+    const std::uint64_t changes = seed.size() < 4096 ? 10'000 : 200;  // of files and of messages
+    for (std::uint64_t n = 0; n < changes * sequencer::crash::scale(); ++n, ++inputs) {
       const auto input = changed(seed, random);
       LLVMFuzzerTestOneInput(input.data(), input.size());
     }
