@@ -197,6 +197,23 @@ struct asks_for_the_oldest : rl::test_suite<asks_for_the_oldest, 2>, with_mortal
   }
 };
 
+// The note of an open claim that outlives its producer is taken over meanwhile: nobody is told that
+// the claim is the newcomer's.
+struct asks_while_one_takes_over : rl::test_suite<asks_while_one_takes_over, 2>, with_mortals {
+  left_open open[2];
+
+  asks_while_one_takes_over() : with_mortals(2) {}
+  void before() {
+    as(2, [&] { open[0].hold(of.make_producer()->try_claim()); });
+  }
+  void thread(unsigned index) {
+    if (index == 0) return open[1].hold(of.make_producer()->try_claim());
+    const auto oldest = of.oldest_claim();
+    model::require(oldest && oldest->first == 0, "an open claim that is none");
+    model::require(oldest->thread == 3 || oldest->thread == 0, "the claim of somebody else");
+  }
+};
+
 }  // namespace
 
 int main(int count, char** words) {
@@ -206,6 +223,8 @@ int main(int count, char** words) {
   program.run<takes_over<1>>("dies_after_taking_over", {.runs = 20'000, .bound = 1});
   program.run<claims_again>("claims_again", {.runs = 20'000, .bound = 1});
   program.run<asks_for_the_oldest>("asks_for_the_oldest", {.runs = 20'000, .bound = 2});
+  program.run<asks_while_one_takes_over>("asks_while_one_takes_over",
+                                         {.runs = 20'000, .bound = 2});
   // From here on somebody sleeps.
   detail::asymmetric_fence::fences = true;
   program.run<sleeps_behind_the_dead>("sleeps_behind_the_dead", {.runs = 20'000, .bound = 2});

@@ -33,8 +33,8 @@ struct alignas(interference_size) claim_note {
     // between them.
     // order: note-written -> note-seen: what became of the claim that it named
     first.store(what.first, release);
-    // relaxed: released by the next one.
-    thread.store(who, relaxed);
+    // order: note-written -> note-seen: that the note names something else
+    thread.store(who, release);
     // order: note-written -> note-seen: the other fields
     last.store(what.last, release);
   }
@@ -45,10 +45,10 @@ struct alignas(interference_size) claim_note {
     // order: note-seen <- note-written: what became of its claim
     return {first.load(acquire), end};
   }
-  bool is_of_the_living() const noexcept {
-    // relaxed: acquired with the note.
-    const auto number = thread.load(relaxed);
-    return ::syscall(SYS_tgkill, ::getpid(), number, 0) == 0;
+  // Whose it is. The note names the same still, if it does after this.
+  std::int32_t whose() const noexcept {
+    // order: note-seen <- note-written: that the note names something else
+    return thread.load(acquire);
   }
 };
 
@@ -81,9 +81,10 @@ class traced_claimers : public many_claimers {
 
   open_claim holder_of(sequence s) const noexcept {
     const auto* note = note_of(s);
-    if (note == nullptr) return {s, 0, false};
-    // relaxed: acquired with the note.
-    return {s, note->thread.load(relaxed), note->is_of_the_living()};
+    const auto who = note == nullptr ? 0 : note->whose();
+    // Another producer may have taken the note over.
+    if (who == 0 || !note->what().contains(s)) return {s, 0, false};
+    return {s, who, lives(who)};
   }
 
   // Calls skip(position) for all that the dead owner of `s` had claimed with it.
@@ -92,7 +93,7 @@ class traced_claimers : public many_claimers {
     const auto* note = note_of(s);
     if (note == nullptr) return errc::unavailable;
     const auto all = note->what();
-    if (note->is_of_the_living()) return errc::locked;
+    if (lives(note->whose())) return errc::locked;
     // The same still: else another producer has taken the note over.
     if (!all.contains(s) || note->what() != all) return errc::unavailable;
     for (auto each = all.first; each != all.last; ++each) skip(each);
@@ -100,6 +101,10 @@ class traced_claimers : public many_claimers {
   }
 
  private:
+  static bool lives(std::int32_t thread) noexcept {
+    return ::syscall(SYS_tgkill, ::getpid(), thread, 0) == 0;
+  }
+
   const claim_note* note_of(sequence s) const noexcept {
     for (const auto* at = notes_.first(); at != nullptr; at = at->next) {
       if (at->what().contains(s)) return at;
