@@ -609,10 +609,11 @@ TEST(RunningFlow, AWorkerThatLeavesAloneHandlesWhatItHas) {
   for (int i = 0; i < 10; ++i) ASSERT_TRUE(out.publish([](order&) {}));
   await(done, 9);
   await(again, 1);
-  std::thread leaver([&] {
+  sleepy_thread leaver([&] {
     EXPECT_GE(flow.leave("crew/" + std::to_string(has_it.load())).value(), 4u);
   });
-  await(again, again.load() + 100'000);
+  leaver.await_sleep();  // it has asked
+  await(again, again.load() + 1'000);
   go = true;
   leaver.join();
   EXPECT_TRUE(flow.drain());
