@@ -323,12 +323,15 @@ TYPED_TEST(bugs, EachSideSleepsWhereTheOtherRings) {
   auto out = *of.template make_producer<wait::park>();
   put_next(out);
   reader.join();
-  sleepy_thread source([out = std::move(out)]() mutable {
+  std::atomic<bool> woken{false};
+  sleepy_thread source([&, out = std::move(out)]() mutable {
     EXPECT_EQ(put_next(out), 1u);
+    woken = true;
     EXPECT_FALSE(out.publish([](quote&) {}));
   });
   source.await_sleep();
   EXPECT_EQ(take(in).size(), 1u);
+  while (!woken.load()) std::this_thread::yield();
   source.await_sleep();
   of.halt();
   source.join();
