@@ -20,6 +20,7 @@
 
 #include <sequencer/checkpoint.hpp>
 
+#include <tests/crash/checkpoint_fixture.hpp>
 #include <tests/crash/scratch.hpp>
 #include <tests/crash/watched_os.hpp>
 #include <tests/emulated.hpp>
@@ -29,21 +30,10 @@ namespace {
 
 using crash::fate;
 using crash::in_child;
-using crash::scratch;
 using crash::watched_os;
 
-class checkpoint_file : public testing::Test {
+class checkpoint_file : public crash::checkpoint_fixture {
  protected:
-  checkpoint open(checkpoint_options options) {
-    auto opened = checkpoint::open(here_.path(), std::move(options));
-    if (!opened) {
-      ADD_FAILURE() << opened.text();
-      std::abort();
-    }
-    return std::move(*opened);
-  }
-  checkpoint open(bool create = false) { return open(here_.options(create)); }
-
   durable_sequence strict(checkpoint& file, std::string_view name, sequence_options options = {}) {
     options.create = true;
     auto opened = file.sequence(name, options);
@@ -58,8 +48,6 @@ class checkpoint_file : public testing::Test {
     EXPECT_TRUE(opened) << opened.text();
     return *opened;
   }
-
-  scratch here_;
 };
 
 template <class T>

@@ -17,6 +17,7 @@
 
 #include <sequencer/checkpoint.hpp>
 
+#include <tests/crash/checkpoint_fixture.hpp>
 #include <tests/crash/scratch.hpp>
 #include <tests/emulated.hpp>
 
@@ -24,7 +25,6 @@ namespace sequencer {
 namespace {
 
 using crash::in_child;
-using crash::scratch;
 
 // 2 nodes of 2 domains: 2 * 64 + 4 * 16 = 192 numbers.
 tiers small() {
@@ -34,18 +34,8 @@ tiers small() {
   return made;
 }
 
-class checkpoint_tiers : public testing::Test {
+class checkpoint_tiers : public crash::checkpoint_fixture {
  protected:
-  checkpoint open(checkpoint_options options) {
-    auto opened = checkpoint::open(here_.path(), std::move(options));
-    if (!opened) {
-      ADD_FAILURE() << opened.text();
-      std::abort();
-    }
-    return std::move(*opened);
-  }
-  checkpoint open(bool create = false) { return open(here_.options(create)); }
-
   durable_blocks traces(checkpoint& file, block_sequence_options how = {.max_gap = 1024,
                                                                         .block = 4,
                                                                         .tiers = small()}) {
@@ -54,8 +44,6 @@ class checkpoint_tiers : public testing::Test {
     EXPECT_TRUE(opened) << opened.text();
     return *opened;
   }
-
-  scratch here_;
 };
 
 template <class T>

@@ -7,11 +7,14 @@
 #include <thread>
 #include <vector>
 
+#include "taken.hpp"
+
 namespace {
 
 using sequencer::counter;
 using sequencer::errc;
 using sequencer::sequence;
+using sequencer::taken_at_once;
 using sequencer::top;
 
 TEST(Counter, StartsAtZeroOrWhereAsked) {
@@ -105,20 +108,10 @@ TEST(Counter, RacersAtTheTopIssueEachNumberOnceAndNeverWrap) {
 TEST(Counter, ManyThreadsTakeADenseRange) {
   counter numbers;
   constexpr std::size_t each_takes = 20'000;
-  std::vector<std::vector<sequence>> got(4);
-  std::vector<std::thread> threads;
-  for (auto& mine : got) {
-    threads.emplace_back([&] {
-      for (std::size_t i = 0; i < each_takes; ++i) mine.push_back(*numbers.next());
-    });
-  }
-  for (auto& each : threads) each.join();
-  std::vector<sequence> all;
-  for (const auto& mine : got) {
-    EXPECT_TRUE(std::is_sorted(mine.begin(), mine.end()));
-    all.insert(all.end(), mine.begin(), mine.end());
-  }
-  std::sort(all.begin(), all.end());
+  const auto all = taken_at_once(4, [&](std::vector<sequence>& mine) {
+    for (std::size_t i = 0; i < each_takes; ++i) mine.push_back(*numbers.next());
+  });
+  ASSERT_EQ(all.size(), 4 * each_takes);
   for (std::size_t i = 0; i < all.size(); ++i) ASSERT_EQ(all[i], i);
 }
 

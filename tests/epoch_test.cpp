@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "taken.hpp"
 #include "unsure_mark.hpp"
 
 namespace sequencer {
@@ -201,29 +202,18 @@ TEST(ZxidCounter, ManyThatAreRefusedAtOnceLeaveItWhereItIs) {
 TEST(ZxidCounter, ManyThreadsTakeEachIdOnce) {
   constexpr int each_takes = 20'000;
   zxid_counter ids{zxid(1, 0xffffffff - 30'000)};
-  std::vector<std::vector<sequence>> got(4);
-  std::vector<std::thread> threads;
-  for (auto& mine : got) {
-    threads.emplace_back([&] {
-      while (mine.size() < each_takes) {
-        // Read before the number is asked for: an epoch read after a refusal may be a new one, and
-        // opening the next would leave that one's ids unused.
-        const auto epoch = ids.last().epoch();
-        if (const auto id = ids.next()) {
-          mine.push_back(*id);
-        } else if (const auto first = ids.begin(epoch + 1)) {
-          mine.push_back(*first);
-        }
+  const auto all = taken_at_once(4, [&](std::vector<sequence>& mine) {
+    while (mine.size() < each_takes) {
+      // Read before the number is asked for: an epoch read after a refusal may be a new one, and
+      // opening the next would leave that one's ids unused.
+      const auto epoch = ids.last().epoch();
+      if (const auto id = ids.next()) {
+        mine.push_back(*id);
+      } else if (const auto first = ids.begin(epoch + 1)) {
+        mine.push_back(*first);
       }
-    });
-  }
-  for (auto& each : threads) each.join();
-  std::vector<sequence> all;
-  for (const auto& mine : got) {
-    EXPECT_TRUE(std::is_sorted(mine.begin(), mine.end()));
-    all.insert(all.end(), mine.begin(), mine.end());
-  }
-  std::sort(all.begin(), all.end());
+    }
+  });
   EXPECT_TRUE(std::adjacent_find(all.begin(), all.end()) == all.end());
   for (const auto id : all) EXPECT_NE(zxid(id).counter(), 0xffffffff);
   EXPECT_EQ(ids.last().epoch(), 2u);

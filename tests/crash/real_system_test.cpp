@@ -23,6 +23,7 @@
 #include <src/checkpoint/crc32c.hpp>
 #include <src/checkpoint/format.hpp>
 
+#include "checkpoint_fixture.hpp"
 #include "scratch.hpp"
 #include "watched_os.hpp"
 
@@ -32,18 +33,8 @@ namespace {
 namespace format = detail::format;
 namespace fs = std::filesystem;
 
-class bad_day : public testing::Test {
+class bad_day : public crash::checkpoint_fixture {
  protected:
-  checkpoint open(checkpoint_options options) {
-    auto opened = checkpoint::open(here_.path(), std::move(options));
-    if (!opened) {
-      ADD_FAILURE() << opened.text();
-      std::abort();
-    }
-    return std::move(*opened);
-  }
-  checkpoint open() { return open(here_.options(true)); }
-
   static durable_sequence strict(checkpoint& file, std::string_view name = "trades",
                                  std::uint64_t gap = 16) {
     auto opened = file.sequence(name, {.create = true, .max_gap = gap});
@@ -65,7 +56,7 @@ class bad_day : public testing::Test {
 
   // A file with trades at 11, closed.
   void make() {
-    auto file = open();
+    auto file = open(true);
     auto trades = strict(file);
     for (int i = 0; i < 10; ++i) ASSERT_TRUE(trades.next());
     ASSERT_TRUE(file.close());
@@ -96,8 +87,6 @@ class bad_day : public testing::Test {
       EXPECT_EQ(read_file(), before) << "a refused file was changed";
     }
   }
-
-  scratch here_;
 };
 
 // ---- what is no checkpoint
@@ -433,14 +422,14 @@ TEST_F(bad_day, a_file_size_limit_is_an_error_and_no_death) {
     if (more || more.failure().os_error != EFBIG) return 6;
     return drain(*trades, 100).first == 100 && made->close() ? 0 : 7;
   }));
-  auto file = open();
+  auto file = open(true);
   EXPECT_EQ(*strict(file).next(), 201u);
 }
 
 // ---- while it is open
 
 TEST_F(bad_day, truncated_while_open) {
-  auto file = open();
+  auto file = open(true);
   auto trades = strict(file);
   const auto durable = trades.high_water();
   ASSERT_EQ(::truncate(here_.path().c_str(), 4096), 0);
@@ -454,7 +443,7 @@ TEST_F(bad_day, truncated_while_open) {
 
 TEST_F(bad_day, unlinked_or_renamed_while_open) {
   for (const bool unlinked : {true, false}) {
-    auto file = open();
+    auto file = open(true);
     auto trades = strict(file);
     const auto durable = trades.high_water();
     const auto before = trades.position();
@@ -471,7 +460,7 @@ TEST_F(bad_day, unlinked_or_renamed_while_open) {
 }
 
 TEST_F(bad_day, replaced_while_open) {
-  auto file = open();
+  auto file = open(true);
   auto trades = strict(file);
   {
     auto other = checkpoint::open(here_.path("other.seq"), here_.options(true));
@@ -486,7 +475,7 @@ TEST_F(bad_day, replaced_while_open) {
 TEST_F(bad_day, older_content_copied_over_it_while_open) {
   make();
   const auto old = read_file();
-  auto file = open();
+  auto file = open(true);
   auto trades = strict(file);
   ASSERT_EQ(*trades.next(), 11u);
   {
@@ -500,7 +489,7 @@ TEST_F(bad_day, older_content_copied_over_it_while_open) {
 }
 
 TEST_F(bad_day, the_reason_is_told_to_everybody_who_asks) {
-  auto file = open();
+  auto file = open(true);
   auto trades = strict(file);
   ASSERT_EQ(::unlink(here_.path().c_str()), 0);
   static_cast<void>(drain(trades));
