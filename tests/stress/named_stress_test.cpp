@@ -35,12 +35,17 @@ struct race {
     auto session = file.named().session();
     auto of = *session.open("s");
     std::mt19937_64 random(seed);
-    while (!over.load(std::memory_order_relaxed)) {
+    if (!of.nextval()) over = true;
+    begun.fetch_add(1);
+    // Once more when all moves were told: who did not look has a number of long ago by then.
+    for (bool last = false; !last;) {
+      last = over.load(std::memory_order_acquire);
       const auto known = told.load(std::memory_order_acquire);
-      for (auto calls = random() % 8; calls != 0; --calls) {
+      for (auto calls = random() % 8 + 1; calls != 0; --calls) {
         const auto number = of.nextval();
         if (!number) {
           ADD_FAILURE() << number.text();
+          over = true;
           return;
         }
         if (of.epoch() < known) {
@@ -54,7 +59,9 @@ struct race {
     }
   }
 
-  void move(int times, std::uint64_t seed) {
+  // Once every taker has a block.
+  void move(int times, std::size_t takers, std::uint64_t seed) {
+    while (begun.load() != takers) std::this_thread::yield();
     auto session = file.named().session();
     auto of = *session.open("s");
     std::mt19937_64 random(seed);
@@ -73,6 +80,7 @@ struct race {
   checkpoint file;
   std::atomic<std::uint64_t> told{0};
   std::atomic<bool> over{false};
+  std::atomic<std::size_t> begun{0};
 };
 
 TEST(NamedStress, NoNumberFromBeforeAMoveThatWasTold) {
@@ -85,7 +93,7 @@ TEST(NamedStress, NoNumberFromBeforeAMoveThatWasTold) {
     for (auto& each : taken) {
       threads.emplace_back([&, who = seed * 10 + threads.size()] { run.take(who, each); });
     }
-    run.move(60, seed);
+    run.move(60, taken.size(), seed);
     run.over = true;
     for (auto& each : threads) each.join();
     std::set<pair> all;
