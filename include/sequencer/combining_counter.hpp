@@ -113,7 +113,7 @@ class combining_counter {
 
   detail::lanes lanes_;
   alignas(interference_size) detail::atomic<sequence> next_;
-  char rest_[interference_size - sizeof(next_)];
+  [[maybe_unused]] char rest_[interference_size - sizeof(next_)];
 };
 
 }  // namespace sequencer

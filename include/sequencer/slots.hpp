@@ -161,14 +161,14 @@ class slots {
   }
 
   // Memory of the caller's: huge pages, a NUMA node's. It must outlive the slots.
-  slots(std::size_t capacity, std::span<std::byte> memory) : slots(capacity, memory, [] {
+  slots(std::size_t capacity, std::span<std::byte> where) : slots(capacity, where, [] {
     return Event{};
   }) {}
 
   template <class Make>
     requires std::is_invocable_r_v<Event, Make&>
-  slots(std::size_t capacity, std::span<std::byte> memory, Make make)
-      : slots(borrowed(capacity, memory)) {
+  slots(std::size_t capacity, std::span<std::byte> where, Make make)
+      : slots(borrowed(capacity, where)) {
     construct(capacity, make);
   }
 

@@ -69,8 +69,8 @@ inline void merge_counts(std::uint64_t* to, const std::uint64_t* from, std::size
   std::size_t i = 0;
   for (; i + 2 <= size; i += 2) {
     auto mine = two_at(to + i);
-    const auto lead = (two_leads)(mine - two_at(from + i));
-    mine -= (two_counts)(lead & (lead >> 63));  // what it lacks, where it does
+    const auto lead = reinterpret_cast<two_leads>(mine - two_at(from + i));
+    mine -= reinterpret_cast<two_counts>(lead & (lead >> 63));  // what it lacks, where it does
     std::memcpy(to + i, &mine, sizeof mine);
   }
   if (i != size && to[i] < from[i]) to[i] = from[i];

@@ -25,10 +25,10 @@ struct alignas(interference_size) gate {
   plain<gate*> next{nullptr};
   bell moved;  // rung when the position rose; who sleeps at it is all that writes it
 
-  // What is below `next` may be replaced, and seen by who follows this consumer.
-  void rise(sequence next, bell& freed) noexcept {
+  // What is below `to` may be replaced, and seen by who follows this consumer.
+  void rise(sequence to, bell& freed) noexcept {
     // order: gate-moved -> gate-seen: the reads and writes of the events below
-    position.store(next, release);
+    position.store(to, release);
     freed.ring();
     moved.ring();
   }
