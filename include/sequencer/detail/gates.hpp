@@ -123,8 +123,8 @@ class alignas(interference_size) gates {
   // Whether the caller is in the handler of a consumer that holds producers at `limit` or below.
   bool caller_holds(sequence limit) const noexcept {
     for (const auto* at = all_.first(); at != nullptr; at = at->next) {
-      // order: gate-seen <- gate-moved: the reads of the events below
-      if (at->is_visited_by_caller() && at->position.load(acquire) < limit) return true;
+      // relaxed: the caller moves it itself.
+      if (at->is_visited_by_caller() && at->position.load(relaxed) < limit) return true;
     }
     return false;
   }
