@@ -38,12 +38,14 @@ struct alignas(interference_size) named_view {
   named_session_state* session = nullptr;
 
   // Takes the next number of the block; false where there is none, or a move has voided it.
-  bool step() noexcept {
+  bool step(std::int64_t& next) noexcept {
     // order: named-move-seen <- named-move-made: the block is from before the move
     const auto moved = moves->load(acquire);
-    if (last == block_last || block_of != moved) [[unlikely]] return false;
-    last = static_cast<std::int64_t>(static_cast<std::uint64_t>(last) +
+    const auto before = last;
+    if (before == block_last || block_of != moved) [[unlikely]] return false;
+    next = static_cast<std::int64_t>(static_cast<std::uint64_t>(before) +
                                      static_cast<std::uint64_t>(increment));
+    last = next;
     *last_used = this;
     return true;
   }
@@ -95,8 +97,9 @@ class named_sequence {
   // Fails: exhausted (past the bound without cycle); closed (also in a forked child, and after
   // drop); io and fenced after the file failed.
   result<std::int64_t> nextval() noexcept {
-    if (!view_->step()) [[unlikely]] return next_block();
-    return view_->last;
+    std::int64_t next;
+    if (!view_->step(next)) [[unlikely]] return next_block();
+    return next;
   }
 
   // The last number that this session took here, or set by setval.

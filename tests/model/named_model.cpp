@@ -58,7 +58,7 @@ struct session {
   }
 
   result<std::int64_t> nextval() {
-    if (mine.step()) return mine.last;
+    if (std::int64_t next; mine.step(next)) return next;
     const std::lock_guard held(at.of.guard);
     return at.of.take_block(mine, [&](std::uint64_t n) { return at.numbers.take(n); });
   }
