@@ -6,16 +6,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include <sequencer/detail/possible_cpus.hpp>
 
 #include "emulated.hpp"
+#include "taken.hpp"
 
 namespace {
 
@@ -25,6 +24,7 @@ using sequencer::combining_options;
 using sequencer::emulated;
 using sequencer::errc;
 using sequencer::sequence;
+using sequencer::taken_at_once;
 using sequencer::top;
 using sequencer::without_wipe_on_fork;
 
@@ -89,39 +89,20 @@ TEST_P(EveryCombining, IssuesTopOnceThenIsExhaustedForEver) {
 TEST_P(EveryCombining, GivesManyThreadsADenseRange) {
   constexpr sequence each_takes = 3'000;
   combining_counter numbers(starting_at(0));
-  std::vector<std::vector<sequence>> got(4);
-  std::vector<std::thread> threads;
-  for (auto& mine : got) {
-    threads.emplace_back([&] {
-      for (sequence i = 0; i != each_takes; ++i) mine.push_back(*numbers.next());
-    });
-  }
-  for (auto& each : threads) each.join();
-  std::vector<sequence> all;
-  for (const auto& mine : got) {
-    EXPECT_TRUE(std::is_sorted(mine.begin(), mine.end()));
-    all.insert(all.end(), mine.begin(), mine.end());
-  }
-  std::sort(all.begin(), all.end());
+  const auto all = taken_at_once(4, [&](std::vector<sequence>& mine) {
+    for (sequence i = 0; i != each_takes; ++i) mine.push_back(*numbers.next());
+  });
   for (sequence s = 0; s != all.size(); ++s) ASSERT_EQ(all[s], s);
 }
 
 TEST_P(EveryCombining, RacersAtTheTopGetEachNumberOnceAndNeverWrap) {
   constexpr sequence left = 1000;
   combining_counter numbers(starting_at(top - left + 1));
-  std::vector<std::vector<sequence>> got(4);
-  std::vector<std::thread> threads;
-  for (auto& mine : got) {
-    threads.emplace_back([&] {
-      for (int i = 0; i < 500; ++i) {
-        if (const auto number = numbers.next()) mine.push_back(*number);
-      }
-    });
-  }
-  for (auto& each : threads) each.join();
-  std::vector<sequence> all;
-  for (const auto& mine : got) all.insert(all.end(), mine.begin(), mine.end());
-  std::sort(all.begin(), all.end());
+  const auto all = taken_at_once(4, [&](std::vector<sequence>& mine) {
+    for (int i = 0; i < 500; ++i) {
+      if (const auto number = numbers.next()) mine.push_back(*number);
+    }
+  });
   ASSERT_EQ(all.size(), left);
   for (sequence i = 0; i != left; ++i) ASSERT_EQ(all[i], top - left + 1 + i);
 }

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <thread>
 #include <vector>
 
 #include "taken.hpp"
@@ -79,26 +78,15 @@ TEST(CounterDeathTest, RefusesAStartAboveTop) {
 TEST(Counter, RacersAtTheTopIssueEachNumberOnceAndNeverWrap) {
   constexpr sequence left = 1000;
   counter numbers(top - left + 1);
-  std::vector<std::vector<sequence>> got(4);
-  std::vector<std::thread> threads;
-  for (auto& mine : got) {
-    threads.emplace_back([&] {
-      for (int i = 0; i < 1000; ++i) {
-        if (const auto number = numbers.next()) mine.push_back(*number);
-        if (const auto run = numbers.next(2)) {
-          mine.push_back(run->first);
-          mine.push_back(run->first + 1);
-        }
+  const auto all = taken_at_once(4, [&](std::vector<sequence>& mine) {
+    for (int i = 0; i < 1000; ++i) {
+      if (const auto number = numbers.next()) mine.push_back(*number);
+      if (const auto run = numbers.next(2)) {
+        mine.push_back(run->first);
+        mine.push_back(run->first + 1);
       }
-    });
-  }
-  for (auto& each : threads) each.join();
-  std::vector<sequence> all;
-  for (const auto& mine : got) {
-    EXPECT_TRUE(std::is_sorted(mine.begin(), mine.end()));
-    all.insert(all.end(), mine.begin(), mine.end());
-  }
-  std::sort(all.begin(), all.end());
+    }
+  });
   EXPECT_TRUE(std::adjacent_find(all.begin(), all.end()) == all.end());
   EXPECT_GE(all.front(), top - left + 1);
   EXPECT_LE(all.back(), top);
