@@ -8,6 +8,7 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -193,6 +194,70 @@ TYPED_TEST(any_ring, WhatIsDroppedOrFailsIsSteppedOver) {
             polled::batch);
   EXPECT_EQ(seen, std::vector<sequence>{4});
   EXPECT_EQ(in.position(), 6u);
+}
+
+// A producer finds slots by the lap that it is in, and a claim may begin in one and end in another.
+TYPED_TEST(any_ring, EveryWayOfPublishingMixesWithEveryOther) {
+  TestFixture::for_each_shape([](std::size_t capacity, sequence start) {
+    quotes<TypeParam> of(capacity, start);
+    auto in = *of.join();
+    auto out = *of.make_producer();
+    std::minstd_rand chance(static_cast<unsigned>(capacity));
+    const auto below = [&](std::uint64_t n) { return n == 0 ? 0 : chance() % n; };
+    std::vector<sequence> expected, seen;
+    const auto look = [&](std::uint64_t most) {
+      in.poll([&](const quote& q, sequence s, bool) {
+        EXPECT_EQ(q.price, s);
+        seen.push_back(s);
+      }, most);
+    };
+    auto next = start;
+    const auto make = [&](quote& q) {
+      q.price = next;
+      const bool event = below(8) != 0;
+      if (event) expected.push_back(next);
+      ++next;
+      return event;
+    };
+    for (int turn = 0; turn < 2'000; ++turn) {
+      const auto free = of.free_slots();
+      const auto n = 1 + below(free);
+      switch (free == 0 ? 6 : below(6)) {
+        case 0: {
+          const auto at = *out.publish(make);
+          EXPECT_EQ(at + 1, next);
+          break;
+        }
+        case 1: {
+          const auto all = *out.publish(n, [&](quote& q, std::uint64_t) { return make(q); });
+          EXPECT_EQ(all.last, next);
+          break;
+        }
+        case 2: {
+          auto mine = out.claim(n);
+          for (std::uint64_t i = 0; i < n; ++i) expected.push_back(mine[i].price = next++);
+          std::move(mine).publish();
+          break;
+        }
+        case 3: {
+          auto mine = out.try_claim_up_to(capacity + 1);
+          ASSERT_EQ(mine.size(), free);
+          next += free;
+          break;
+        }
+        case 4: {
+          const auto mine = out.try_claim(capacity);
+          EXPECT_EQ(mine.missing(), capacity - free);
+          next += mine.size();
+          break;
+        }
+        default: look(1 + below(capacity));
+      }
+    }
+    look(capacity);
+    EXPECT_EQ(in.position(), next);
+    EXPECT_EQ(seen, expected);
+  });
 }
 
 TYPED_TEST(any_ring, APollerStopsInMidBatchAndKeepsItsPosition) {

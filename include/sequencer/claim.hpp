@@ -69,20 +69,18 @@ class [[nodiscard]] claim {
   }
 
   // One slot after the other; who sleeps is not woken.
-  void publish_first() noexcept {
-    mark(range_.first, stamp::published(range_.first));
-    ++range_.first;
-  }
-  void skip_first() noexcept {
-    mark(range_.first, stamp::skipped(range_.first));
+  void settle_first(detail::atomic<std::uint64_t>& its, std::uint64_t word) noexcept {
+    // order: slot-stamped -> slot-seen: the event
+    its.store(word, detail::release);
     ++range_.first;
   }
 
   void forget() noexcept { of_ = nullptr; }
 
   // Of one slot, for who is sure that its producer has not ended: so nobody else waits for it.
-  void publish_only() noexcept {
-    mark(range_.first, stamp::published(range_.first));
+  void publish_only(detail::atomic<std::uint64_t>& word) noexcept {
+    // order: slot-stamped -> slot-seen: the event
+    word.store(stamp::published(range_.first), detail::release);
     auto& of = *std::exchange(of_, nullptr);
     if constexpr (Ring::producers_type::single) {
       of.ring_published();

@@ -52,7 +52,8 @@ class producer {
     const auto got = take(1, wait::never);
     if (!got) [[unlikely]] return got.code();
     claim_type mine(*of_, at_, *got);
-    if (filled(fill, mine[0])) mine.publish_only();
+    auto& here = slot_of(got->first);
+    if (filled(fill, here.event)) mine.publish_only(here.word);
     return got->first;
   }
 
@@ -61,17 +62,19 @@ class producer {
   // end.
   // Returns the range. Fails: as publish(); invalid, n out of bounds.
   template <class Fill>
-  result<range> publish(std::uint64_t n, Fill&& fill) {
+  [[gnu::always_inline]] result<range> publish(std::uint64_t n, Fill&& fill) {
     if (n - 1 >= of_->capacity()) return errc::invalid;
     const run running(*of_);
     const auto got = take(n, wait::never);
     if (!got) [[unlikely]] return got.code();
     claim_type mine(*of_, at_, *got);
-    for (std::uint64_t i = 0; i < n; ++i) {
-      if (filled(fill, mine[0], i)) {
-        mine.publish_first();
-      } else {
-        mine.skip_first();
+    const auto at = at_;
+    for (auto s = got->first; s != got->last;) {
+      const auto stop = std::min(got->last, at.lap_end(s));
+      for (auto* here = &at[s]; s != stop; ++here) {
+        const bool full = filled(fill, here->event, s - got->first);
+        mine.settle_first(here->word, full ? stamp::published(s) : stamp::skipped(s));
+        ++s;
       }
     }
     mine.forget();
@@ -134,6 +137,12 @@ class producer {
 
   static bool is_full(errc why) noexcept {
     return why == errc::unavailable || why == errc::timeout;
+  }
+
+  // Of the last claim's first position.
+  slot<event_type>& slot_of(sequence s) const noexcept {
+    if constexpr (Ring::producers_type::single) return Ring::places::in_lap(mine_.lap, s);
+    return at_[s];
   }
 
   template <class Fill, class... Place>

@@ -157,7 +157,7 @@ class [[nodiscard]] result<sequence> {
   constexpr explicit operator bool() const noexcept { return word_ <= top; }
   constexpr sequence operator*() const noexcept { return value(); }
   constexpr sequence value() const noexcept {
-    if (word_ > top) detail::stop(sequencer::message(code()));
+    if (word_ > top) [[unlikely]] stop();
     return word_;
   }
   constexpr errc code() const noexcept {
@@ -167,6 +167,9 @@ class [[nodiscard]] result<sequence> {
   constexpr std::string_view text() const noexcept { return sequencer::message(code()); }
 
  private:
+  // Out of the loops that take numbers, whose compiler weighs what it makes inline.
+  [[noreturn, gnu::noinline, gnu::cold]] void stop() const noexcept { detail::stop(text()); }
+
   std::uint64_t word_;
 };
 
@@ -180,17 +183,20 @@ class [[nodiscard]] result<range> {
   constexpr explicit operator bool() const noexcept { return words_.first <= top; }
   constexpr range operator*() const noexcept { return value(); }
   constexpr const range* operator->() const noexcept {
-    if (words_.first > top) detail::stop(text());
+    if (words_.first > top) [[unlikely]] stop();
     return &words_;
   }
   constexpr range value() const noexcept {
-    if (words_.first > top) detail::stop(text());
+    if (words_.first > top) [[unlikely]] stop();
     return words_;
   }
   constexpr errc code() const noexcept { return result<sequence>(words_.first).code(); }
   constexpr std::string_view text() const noexcept { return sequencer::message(code()); }
 
  private:
+  // As in result<sequence>.
+  [[noreturn, gnu::noinline, gnu::cold]] void stop() const noexcept { detail::stop(text()); }
+
   range words_;
 };
 

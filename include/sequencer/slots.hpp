@@ -38,6 +38,8 @@ class stamp {
   // A claim with this slot may be open, though not every open claim marks each of its slots.
   constexpr bool is_claimed() const noexcept { return word_ == claimed; }
   constexpr bool is_skip() const noexcept { return (word_ & 1) != 0; }
+  constexpr bool is_event(sequence s) const noexcept { return word_ == published(s); }
+  constexpr bool is_skip_of(sequence s) const noexcept { return word_ == skipped(s); }
 
  private:
   std::uint64_t word_;
@@ -68,6 +70,15 @@ struct slot<Event, true> {
   [[no_unique_address]] Event event;
 };
 
+// Once around the ring. Its slots lie one after the other, so they are found without asking for the
+// capacity.
+class lap {
+ private:
+  template <class, std::size_t>
+  friend class places;
+  std::uintptr_t zero = 0;  // where position 0 would be; a slot in the first lap only
+};
+
 // A capacity that is known when the program runs.
 inline constexpr std::size_t dynamic_capacity = 0;
 
@@ -79,23 +90,33 @@ class places {
 
  public:
   places() noexcept = default;
-  places(slot<Event>* first, std::size_t) noexcept : first_(first) {}
-  slot<Event>& operator[](sequence s) const noexcept { return first_[s & (Capacity - 1)]; }
-
- private:
-  slot<Event>* first_ = nullptr;
-};
-
-template <class Event>
-class places<Event, dynamic_capacity> {
- public:
-  places() noexcept = default;
   places(slot<Event>* first, std::size_t capacity) noexcept : first_(first), mask_(capacity - 1) {}
-  slot<Event>& operator[](sequence s) const noexcept { return first_[s & mask_]; }
+
+  slot<Event>& operator[](sequence s) const noexcept { return first_[s & mask()]; }
+
+  lap lap_of(sequence s) const noexcept {
+    lap found;
+    found.zero = reinterpret_cast<std::uintptr_t>(first_) - (s & ~mask()) * sizeof(slot<Event>);
+    return found;
+  }
+  static slot<Event>& in_lap(lap of, sequence s) noexcept {
+    return *reinterpret_cast<slot<Event>*>(of.zero + s * sizeof(slot<Event>));
+  }
+  sequence lap_end(sequence s) const noexcept { return (s | mask()) + 1; }
 
  private:
+  struct constant {
+    constexpr explicit constant(std::size_t) noexcept {}
+  };
+  static constexpr bool is_fixed = Capacity != dynamic_capacity;
+
+  sequence mask() const noexcept {
+    if constexpr (is_fixed) return Capacity - 1;
+    else return mask_;
+  }
+
   slot<Event>* first_ = nullptr;
-  std::size_t mask_ = 0;
+  [[no_unique_address]] std::conditional_t<is_fixed, constant, std::size_t> mask_{0};
 };
 
 // The stamps alone, for who does not care what the events are.

@@ -26,7 +26,9 @@ class one_claimer {
  public:
   struct ticket {
     sequence next = 0;
-    sequence limit = 0;
+    sequence limit = 0;  // of what is free, up to here in the lap of `next`
+    sequence free = 0;   // up to here
+    sequencer::lap lap;
   };
   static constexpr bool single = true;
 
@@ -42,7 +44,7 @@ class one_claimer {
     if ((before & closing) != 0) return errc::closed;
     if ((before & taken) != 0) return errc::locked;
     // relaxed: acquired above.
-    mine.next = mine.limit = scanned_at_.load(relaxed);
+    mine.next = mine.limit = mine.free = scanned_at_.load(relaxed);
     return {};
   }
 
@@ -75,30 +77,37 @@ class one_claimer {
                                             wait::deadline until) noexcept {
     const auto first = mine.next;
     if (mine.limit < first + n) [[unlikely]] {
-      const auto found = wait_for_room<How>(first, n, around, until);
-      if (found.why != errc{}) return found.why;
-      mine.limit = found.limit;
+      if (mine.free < first + n) {
+        const auto found = wait_for_room<How>(first, n, around, until);
+        if (found.why != errc{}) return found.why;
+        mine.free = found.limit;
+      }
+      mine.lap = slots.lap_of(first);
+      mine.limit = std::min(mine.free, slots.lap_end(first));
     }
     if (first > top) __builtin_unreachable();  // no limit is, and the answer need not be tested
-    auto& mark = slots[first].word;
+    auto& mark = Places::in_lap(mine.lap, first).word;
     // relaxed: ordered by the fence.
     mark.store(stamp::claimed, relaxed);
     asymmetric_fence::light();
-    if (wants_attention() && closed_after_fence()) [[unlikely]] {
-      // As it was for who still asks about the lap before: the walk of who closes goes over it.
-      const bool first_lap = first < around.capacity;
-      // order: slot-stamped -> slot-seen: the event
-      mark.store(first_lap ? stamp::never : stamp::skipped(first - around.capacity), release);
-      return refuse(first);
+    if (wants_attention()) [[unlikely]] {
+      if (closed_after_fence()) {
+        // As it was for who still asks about the lap before: the walk of who closes goes over it.
+        const bool first_lap = first < around.capacity;
+        // order: slot-stamped -> slot-seen: the event
+        mark.store(first_lap ? stamp::never : stamp::skipped(first - around.capacity), release);
+        return refuse(first);
+      }
     }
     mine.next = first + n;
     return range{first, first + n};
   }
 
   std::uint64_t free(ticket& mine, const neighbours& around) noexcept {
-    mine.limit = scan(mine.next, around);
+    mine.limit = mine.next;
+    mine.free = scan(mine.next, around);
     // A newcomer's gate may stand below what was replaced before it was seen.
-    return mine.limit > mine.next ? mine.limit - mine.next : 0;
+    return mine.free > mine.next ? mine.free - mine.next : 0;
   }
 
   // Of n, how many a claim that does not wait would get.

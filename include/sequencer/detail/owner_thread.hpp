@@ -1,8 +1,9 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <pthread.h>
+#include <cstdint>
 
+#include <sequencer/detail/thread_tag.hpp>
 #include <sequencer/result.hpp>
 
 namespace sequencer::detail {
@@ -18,10 +19,9 @@ class owner_thread {
 
   void check() noexcept {
 #ifndef NDEBUG
-    const auto here = ::pthread_self();
-    if (!known_) user_ = here;
-    known_ = true;
-    if (::pthread_equal(user_, here) == 0) {
+    const auto here = thread_tag();
+    if (user_ == 0) user_ = here;
+    if (user_ != here) {
       stop("a second thread uses the producer of a ring for one; give it a ring for many, or move "
            "the producer there");
     }
@@ -30,8 +30,7 @@ class owner_thread {
 
  private:
   // In release builds too: one layout for both.
-  [[maybe_unused]] pthread_t user_{};
-  [[maybe_unused]] bool known_ = false;
+  [[maybe_unused]] std::uintptr_t user_ = 0;
 };
 
 }  // namespace sequencer::detail
