@@ -540,6 +540,28 @@ TEST(Flow, ABatchThatEndsInSkipsEnds) {
   EXPECT_EQ(in_batches, 2u + 4u);
 }
 
+TEST(Flow, BatchesStepOverSkipsInEveryLap) {
+  orders<producers::one> of(16);
+  graph plan{of};
+  std::vector<sequence> seen, expected;
+  plan.add("batches", [&](batch<order>& all) noexcept {
+    for (auto at = all.begin(); at != all.end(); at++) {
+      EXPECT_EQ((*at).event.price, (*at).position);
+      seen.push_back((*at).position);
+    }
+  });
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  for (sequence s = 0; s < 1'000; ++s) {
+    const bool event = s % 7 != 0 && s % 32 != 15 && (s / 100) % 2 == 0;
+    if (event) expected.push_back(s);
+    ASSERT_EQ(*out.publish([&](order& o) { return o.price = s, event; }), s);
+  }
+  EXPECT_TRUE(work->drain());
+  EXPECT_EQ(seen, expected);
+}
+
 std::vector<sequence> rewound_at(sequence where, std::uint64_t times, stage_options how) {
   std::vector<sequence> seen;
   run_after([&, times](const order&, sequence s, bool) mutable noexcept {

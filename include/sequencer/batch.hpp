@@ -31,9 +31,10 @@ class batch {
     using difference_type = std::ptrdiff_t;
     using iterator_concept = std::input_iterator_tag;
 
-    placed<Event> operator*() const noexcept { return {of_->at_[position_].event, position_}; }
+    placed<Event> operator*() const noexcept { return {here_->event, position_}; }
     iterator& operator++() noexcept {
-      position_ = of_->event_from(position_ + 1);
+      ++here_;
+      if (++position_ == stop_) [[unlikely]] *this = of_->event_from(position_);
       return *this;
     }
     iterator operator++(int) noexcept {
@@ -41,24 +42,28 @@ class batch {
       ++*this;
       return before;
     }
-    bool operator==(const iterator& other) const noexcept = default;
+    bool operator==(const iterator& other) const noexcept { return position_ == other.position_; }
 
     iterator() noexcept = default;
 
    private:
     friend class batch;
-    iterator(const batch& of, sequence at) noexcept : of_(&of), position_(at) {}
+    iterator(const batch& of, sequence at, slot<Event>* here, sequence stop) noexcept
+        : of_(&of), here_(here), position_(at), stop_(stop) {}
     const batch* of_ = nullptr;
+    slot<Event>* here_ = nullptr;
     sequence position_ = 0;
+    sequence stop_ = 0;  // up to here there are only events, one slot after the other
   };
 
-  batch(places<Event> at, stamps of, range all, detail::gate& mine, detail::bell& freed) noexcept
-      : at_(at), stamps_(of), all_(all), gate_(mine), freed_(freed) {}
+  // `skips`: there may be some in `all`.
+  batch(places<Event> at, range all, bool skips, detail::gate& mine, detail::bell& freed) noexcept
+      : at_(at), all_(all), skips_(skips), gate_(mine), freed_(freed) {}
   batch(const batch&) = delete;
   batch& operator=(const batch&) = delete;
 
-  iterator begin() const noexcept { return {*this, event_from(all_.first)}; }
-  iterator end() const noexcept { return {*this, all_.last}; }
+  iterator begin() const noexcept { return event_from(all_.first); }
+  iterator end() const noexcept { return {*this, all_.last, nullptr, 0}; }
   // What it covers, skips included.
   const range& positions() const noexcept { return all_; }
 
@@ -74,14 +79,20 @@ class batch {
   }
 
  private:
-  sequence event_from(sequence s) const noexcept {
-    while (s < all_.last && stamps_[s].is_skip()) ++s;
-    return s;
+  iterator event_from(sequence s) const noexcept {
+    if (skips_) {
+      while (s != all_.last && is_skip(s)) ++s;
+    }
+    return {*this, s, &at_[s], skips_ ? s + 1 : at_.lap_end(s)};
+  }
+  bool is_skip(sequence s) const noexcept {
+    // relaxed: acquired by who found the batch.
+    return stamp(at_[s].word.load(detail::relaxed)).is_skip();
   }
 
   places<Event> at_;
-  stamps stamps_;
   range all_;
+  bool skips_;
   detail::gate& gate_;
   detail::bell& freed_;
 };

@@ -142,7 +142,7 @@ class fan_in {
     return in.poll(call, most == an_eighth ? share : most);
   }
 
-  polled state() const noexcept {
+  polled state() noexcept {
     auto found = polled::closed;
     for_each([&](auto which) { found = either(found, std::get<which>(in_).in_.state()); });
     return found;

@@ -36,7 +36,7 @@ class poller {
   // A handler that polls its own poller stops the process.
   // Progress: bounded apart from the handler; wakes who sleeps.
   template <class Handler>
-  polled poll(Handler&& handler, std::uint64_t most = ~std::uint64_t{0}) {
+  [[gnu::always_inline]] polled poll(Handler&& handler, std::uint64_t most = ~std::uint64_t{0}) {
     return in_.look(
         [&](const event_type& event, sequence s, bool last) {
           return call(handler, event, s, last);

@@ -86,7 +86,7 @@ class follower {
   };
 
   // There is nothing below the gates of those that it follows.
-  polled held() const noexcept {
+  polled held() noexcept {
     const auto found = in_.state_up_to(position());
     return found == polled::idle && in_.is_readable() ? polled::gated : found;
   }

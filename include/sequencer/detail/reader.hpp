@@ -7,6 +7,7 @@
 
 #include <sequencer/detail/atomic.hpp>
 #include <sequencer/detail/bell.hpp>
+#include <sequencer/detail/catching_up.hpp>
 #include <sequencer/detail/claiming.hpp>
 #include <sequencer/detail/gates.hpp>
 #include <sequencer/result.hpp>
@@ -34,9 +35,12 @@ class reader {
 
   reader(Ring& of, gate& mine) noexcept
       // relaxed: this thread's own store.
-      : of_(&of), gate_(&mine), next_(mine.position.load(relaxed)) {}
+      : of_(&of), gate_(&mine), next_(mine.position.load(relaxed)), pace_(of.capacity()) {}
   reader(reader&& other) noexcept
-      : of_(std::exchange(other.of_, nullptr)), gate_(other.gate_), next_(other.next_) {}
+      : of_(std::exchange(other.of_, nullptr)),
+        gate_(other.gate_),
+        next_(other.next_),
+        pace_(other.pace_) {}
   reader& operator=(reader&&) = delete;
   ~reader() {
     if (of_ == nullptr) return;
@@ -56,58 +60,80 @@ class reader {
   // ring, in order, until it returns false. Lets go of what was seen at every eighth of the ring
   // and at the end.
   template <class Visit>
-  polled look(Visit&& visit, std::uint64_t most) {
+  [[gnu::always_inline]] polled look(Visit&& visit, std::uint64_t most) {
     if (of_->claims_.halted()) [[unlikely]] return polled::closed;
     const auto slots = of_->places_of_slots();
-    const auto first = next_;
-    most = std::min<std::uint64_t>(most, of_->capacity());
-    auto word = most == 0 ? stamp(stamp::never) : stamp_at(slots, first);
-    if (!word.is_of(first)) return nothing();
-    const auto last = first + most - 1;
+    const auto end = next_ + std::min<std::uint64_t>(most, of_->capacity());
+    pace_.before_look();
+    if (next_ == end || !stamp_at(slots, next_).is_of(next_)) return nothing();
     const auto eighth = std::max<std::uint64_t>(1, of_->capacity() / 8);
-    // Where the loop has more to do than to visit: one comparison an event.
-    auto stop = std::min(last, (first | (eighth - 1)) + 1);
-    auto next = first;
+    auto next = next_;
     const progress kept(*this, next);
-    for (bool more = true; more;) {
-      const auto here = next++;
-      const auto following = stamp_at(slots, next);
-      more = following.is_of(next);
-      if (here == stop) [[unlikely]] {
-        if (here == last) {
-          more = false;
-        } else {
-          gate_->rise(here, of_->freed_);
-          stop = std::min(last, here + eighth);
+    // Slots of one eighth lie one after the other.
+    auto stop = next;
+    auto* at = &slots[next];
+    // Whether an event follows, which is then at `next`.
+    const auto step_over_skips = [&]() __attribute__((always_inline)) {
+      for (; next != end; ++next, ++at) {
+        if (next == stop) {
+          stop = std::min(end, (next | (eighth - 1)) + 1);
+          at = &slots[next];
         }
+        const auto word = stamp_of(*at);
+        if (word.is_event(next)) return true;
+        if (!word.is_skip_of(next)) break;
       }
-      if (!word.is_skip() && !visit(slots[here].event, here, !more)) break;
-      word = following;
+      return false;
+    };
+    for (bool more = step_over_skips(); more;) {
+      const auto here = next++;
+      auto* const event = &at++->event;
+      more = next != stop && stamp_of(*at).is_event(next);
+      if (!more) [[unlikely]] {
+        if ((next & (eighth - 1)) == 0) gate_->rise(here, of_->freed_);
+        more = step_over_skips();
+      }
+      if (!visit(*event, here, !more)) return polled::batch;
     }
+    if (next != end) pace_.saw_all(next - next_);
     return polled::batch;
   }
 
-  // The first position from here on that cannot be read, at most `most` away.
-  sequence readable_up_to(std::uint64_t most) const noexcept {
+  // Up to where can be read from here on, at most `most` positions.
+  struct stretch {
+    sequence end;
+    bool skips;  // there are some among them
+  };
+  stretch readable(std::uint64_t most) const noexcept {
     const auto slots = of_->places_of_slots();
     const auto last = next_ + std::min<std::uint64_t>(most, of_->capacity());
-    auto next = next_;
-    while (next != last && stamp_at(slots, next).is_of(next)) ++next;
-    return next;
+    stretch found{next_, false};
+    while (found.end != last) {
+      const auto stop = std::min(last, slots.lap_end(found.end));
+      for (const auto* at = &slots[found.end]; found.end != stop; ++at, ++found.end) {
+        const auto word = stamp_of(*at);
+        if (word.is_event(found.end)) [[likely]] continue;
+        if (!word.is_skip_of(found.end)) return found;
+        found.skips = true;
+      }
+    }
+    return found;
   }
   bool is_skip(sequence s) const noexcept { return stamp_at(of_->places_of_slots(), s).is_skip(); }
   event_type& event(sequence s) const noexcept { return of_->slots_[s].event; }
 
   // Idle, batch or closed, without looking at an event.
-  polled state() const noexcept {
+  polled state() noexcept {
     if (of_->claims_.halted()) [[unlikely]] return polled::closed;
+    pace_.before_look();
     return is_readable() ? polled::batch : nothing();
   }
 
   // Idle, batch or closed for who may only see what is below `bound`.
-  polled state_up_to(sequence bound) const noexcept {
+  polled state_up_to(sequence bound) noexcept {
     if (of_->claims_.halted()) [[unlikely]] return polled::closed;
     if (bound > next_) return polled::batch;
+    pace_.saw_nothing();
     return of_->claims_.ended_at(next_) ? polled::closed : polled::idle;
   }
 
@@ -135,7 +161,6 @@ class reader {
   bell& published() const noexcept { return of_->published_; }
   bell& freed() const noexcept { return of_->freed_; }
   sequencer::places<event_type> places() const noexcept { return of_->slots_.places(); }
-  stamps all_stamps() const noexcept { return of_->slots_.stamps(); }
 
   // Holds nobody back any more.
   void let_go() noexcept { gate_->rise(gate::open, of_->freed_); }
@@ -167,17 +192,23 @@ class reader {
     std::uintptr_t visitor_;
   };
 
-  static stamp stamp_at(const typename Ring::places& slots, sequence s) noexcept {
+  static stamp stamp_of(const slot<event_type>& at) noexcept {
     // order: slot-seen <- slot-stamped: the event
-    return stamp(slots[s].word.load(acquire));
+    return stamp(at.word.load(acquire));
   }
-  polled nothing() const noexcept {
+  static stamp stamp_at(const typename Ring::places& slots, sequence s) noexcept {
+    return stamp_of(slots[s]);
+  }
+
+  polled nothing() noexcept {
+    pace_.saw_nothing();
     return of_->claims_.ended_at(next_) && !is_readable() ? polled::closed : polled::idle;
   }
 
   Ring* of_;
   gate* gate_;
   sequence next_;
+  catching_up pace_;
   bool visiting_ = false;
 };
 

@@ -163,9 +163,9 @@ class stage_thread final : public running_stage {
   bool serve() noexcept {
     bool going = true;
     if (shared_) {
-      const auto last = in_->readable_up_to(std::min(room(), share()));
-      if (!take(last)) return true;
-      going = serve_range(last);
+      const auto found = in_->readable(std::min(room(), share()));
+      if (!take(found.end)) return true;
+      going = serve_stretch(found);
     } else if constexpr (streams) {
       in_->look(
           [&](event_type& event, sequence s, bool last) noexcept {
@@ -174,7 +174,7 @@ class stage_thread final : public running_stage {
           },
           room());
     } else {
-      going = serve_range(in_->readable_up_to(room()));
+      going = serve_stretch(in_->readable(room()));
     }
     if constexpr (hooks::batch_end<Handler>) handler_.on_batch_end();
     return going;
@@ -185,23 +185,27 @@ class stage_thread final : public running_stage {
     return std::max<std::uint64_t>(1, options().max_batch);
   }
 
-  bool serve_range(sequence last) noexcept {
+  using stretch = typename reader<Ring>::stretch;
+
+  bool serve_stretch(stretch found) noexcept {
     const auto first = next();
     if constexpr (hooks::batch_start<Handler>) {
-      handler_.on_batch_start(last - first, in_->readable_up_to(allowed()) - first);
+      handler_.on_batch_start(found.end - first, in_->readable(allowed()).end - first);
     }
-    const auto done = serve_all(last);
+    const auto done = serve_all(found);
     in_->go_to(done.end);
-    gave_up_ = done.end != last;
+    gave_up_ = done.end != found.end;
     return done.going;
   }
 
-  outcome serve_all(sequence last) noexcept
+  outcome serve_all(stretch found) noexcept
     requires(!takes_batches)
   {
+    const auto last = found.end;
     std::uint64_t tries = 0;
     for (auto s = next(); s != last;) {
-      const auto what = in_->is_skip(s) ? handled::next : call(in_->event(s), s, s + 1 == last);
+      const bool skip = found.skips && in_->is_skip(s);
+      const auto what = skip ? handled::next : call(in_->event(s), s, s + 1 == last);
       if (what == handled::halt) return {s, false};
       if (what == handled::next) {
         ++s;
@@ -217,11 +221,11 @@ class stage_thread final : public running_stage {
     return {last, true};
   }
 
-  outcome serve_all(sequence last) noexcept
+  outcome serve_all(stretch found) noexcept
     requires takes_batches
   {
-    batch<event_type> all(in_->places(), in_->all_stamps(), {next(), last}, in_->place(),
-                          in_->freed());
+    const auto last = found.end;
+    batch<event_type> all(in_->places(), {next(), last}, found.skips, in_->place(), in_->freed());
     for (std::uint64_t tries = 0;;) {
       auto what = handled::next;
       if constexpr (std::is_void_v<answer>) {
