@@ -42,6 +42,21 @@ struct alignas(128) stage_log {
     ended = false;
   }
 
+  void see(sequencer::batch<std::uint64_t>& events) noexcept {
+    auto next = expected;
+    bool all_right = right;
+    for (const auto& each : events) {
+      all_right &= each.event == next++;
+      if (checked) [[unlikely]] check(each.event);
+    }
+    right = all_right;
+    expected = next;
+    if (next == end) {
+      ended = true;
+      ended.notify_one();
+    }
+  }
+
   void see(std::uint64_t event) noexcept {
     right &= event == expected++;
     if (checked) [[unlikely]] check(event);
@@ -60,7 +75,9 @@ struct alignas(128) stage_log {
 
 // One producer, which is the slice's thread, and three stages on threads of the flow. The flow
 // begins before a slice and leaves after it, so that nothing of it waits beside other contenders.
-template <class Ring, class How>
+//
+// `Batches`: stages get them whole, not an event at a time.
+template <class Ring, class How, bool Batches = false>
 class graph_contender : public contender {
  public:
   // `cpus`: of the producer and the stages, in this order; empty: any.
@@ -100,9 +117,20 @@ class graph_contender : public contender {
     auto& log = logs_[which];
     sequencer::stage_options how;
     if (!cpus_.empty()) how.cpu = cpus_[which + 1];
-    const auto handler = [&log](const std::uint64_t& event, sequencer::sequence, bool) noexcept {
-      log.see(event);
-    };
+    if constexpr (Batches) {
+      const auto handler = [&log](sequencer::batch<std::uint64_t>& all) noexcept { log.see(all); };
+      return add(to, which, handler, after, how);
+    } else {
+      const auto handler = [&log](const std::uint64_t& event, sequencer::sequence, bool) noexcept {
+        log.see(event);
+      };
+      return add(to, which, handler, after, how);
+    }
+  }
+
+  template <class Handler, std::size_t Count>
+  sequencer::stage add(graph& to, unsigned which, Handler handler,
+                       std::array<sequencer::stage, Count> after, sequencer::stage_options how) {
     const auto name = std::to_string(which);
     if constexpr (Count == 0) {
       return to.template add<How>(name, handler, {}, how);

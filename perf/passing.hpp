@@ -98,14 +98,15 @@ class ring_passing : public passing_contender {
 
   void put(std::uint64_t next, std::uint64_t end) override {
     auto out = std::move(*passes_->out);
-    while (next != end) {
-      if (batch_ == 1) {
+    if (batch_ == 1) {
+      while (next != end) {
         static_cast<void>(out.publish([&](Event& event) { write(event, next++); }));
-      } else {
-        static_cast<void>(
-            out.publish(std::min(batch_, end - next),
-                        [&](Event& event, std::uint64_t) { write(event, next++); }));
       }
+    }
+    while (next != end) {
+      static_cast<void>(
+          out.publish(std::min(batch_, end - next),
+                      [&](Event& event, std::uint64_t) { write(event, next++); }));
     }
     sent_ = next;
     passes_->out.emplace(std::move(out));

@@ -38,6 +38,14 @@ class shape_contest {
     }
   }
 
+  // One whose handlers get what there is at once.
+  template <class Make>
+  void add_batches(Make make) {
+    of.entries.push_back({"sequencer:batch", crowded_ ? make.template operator()<wait::yield>()
+                                                      : make.template operator()<wait::spin>()});
+    batches_ = true;
+  }
+
   void add_java(const surroundings& in, const std::string& shape) {
     const auto threads = of.params.threads;
     if (!crowded_) return add_lmax(of, in, shape, "spin", threads);
@@ -47,6 +55,7 @@ class shape_contest {
 
   void play(surroundings& in) {
     compare(of, "sequencer");
+    if (batches_) compare(of, "sequencer:batch");
     if (crowded_) compare(of, "sequencer:park");
     run_pinned_or_crowded(of, in, in.how);
   }
@@ -57,6 +66,7 @@ class shape_contest {
 
  private:
   const bool crowded_;
+  bool batches_ = false;
 };
 
 // Loses the last event of a producer now and then.
@@ -127,6 +137,9 @@ void run_graph(surroundings& in, const std::string& name, shape_of_graph shape) 
   at.add_ours([&]<class How>() -> std::unique_ptr<contender> {
     return std::make_unique<graph_contender<ring, How>>(shape, cpus);
   });
+  at.add_batches([&]<class How>() -> std::unique_ptr<contender> {
+    return std::make_unique<graph_contender<ring, How, true>>(shape, cpus);
+  });
   if (in.plant_wrong && shape == shape_of_graph::pipeline) {
     at.of.entries.push_back(
         {"planted_wrong",
@@ -135,6 +148,7 @@ void run_graph(surroundings& in, const std::string& name, shape_of_graph shape) 
   at.add_java(in, name);
   at.play(in);
   judge_lmax(in, name, name, "sequencer");
+  judge_lmax(in, name + ", handlers of batches", name, "sequencer:batch");
 }
 
 }  // namespace
