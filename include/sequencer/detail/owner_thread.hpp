@@ -1,9 +1,8 @@
 // Copyright the sequencer authors. SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <cstdint>
+#include <pthread.h>
 
-#include <sequencer/detail/thread_tag.hpp>
 #include <sequencer/result.hpp>
 
 namespace sequencer::detail {
@@ -19,9 +18,9 @@ class owner_thread {
 
   void check() noexcept {
 #ifndef NDEBUG
-    const auto here = thread_tag();
-    if (user_ == 0) user_ = here;
-    if (user_ != here) {
+    const auto here = ::pthread_self();
+    if (user_ == nobody) user_ = here;
+    if (::pthread_equal(user_, here) == 0) {
       stop("a second thread uses the producer of a ring for one; give it a ring for many, or move "
            "the producer there");
     }
@@ -29,8 +28,10 @@ class owner_thread {
   }
 
  private:
+  static constexpr pthread_t nobody{};
+
   // In release builds too: one layout for both.
-  [[maybe_unused]] std::uintptr_t user_ = 0;
+  [[maybe_unused]] pthread_t user_ = nobody;
 };
 
 }  // namespace sequencer::detail

@@ -11,6 +11,8 @@ namespace sequencer::cpu {
 
 inline void relax() noexcept { rl::yield(1, rl::debug_info("relax", __FILE__, __LINE__)); }
 
+inline void relax_for(std::uint64_t) noexcept { relax(); }
+
 inline void prefetch_for_write(const void*) noexcept {}
 
 inline std::uint64_t ticks() noexcept {
