@@ -44,12 +44,12 @@ struct alignas(128) stage_log {
 
   void see(sequencer::batch<std::uint64_t>& events) noexcept {
     auto next = expected;
-    bool all_right = right;
+    bool all_right = true;
     for (const auto& each : events) {
       all_right &= each.event == next++;
       if (checked) [[unlikely]] check(each.event);
     }
-    right = all_right;
+    right &= all_right;
     expected = next;
     if (next == end) {
       ended = true;

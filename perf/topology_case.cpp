@@ -144,6 +144,9 @@ void run_graph(surroundings& in, const std::string& name, shape_of_graph shape) 
     at.of.entries.push_back(
         {"planted_wrong",
          std::make_unique<graph_contender<ring, wait::yield>>(shape_of_graph::reversed, cpus)});
+    at.of.entries.push_back(
+        {"planted_wrong_batch", std::make_unique<graph_contender<ring, wait::yield, true>>(
+                                    shape_of_graph::reversed, cpus)});
   }
   at.add_java(in, name);
   at.play(in);

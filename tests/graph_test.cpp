@@ -540,6 +540,36 @@ TEST(Flow, ABatchThatEndsInSkipsEnds) {
   EXPECT_EQ(in_batches, 2u + 4u);
 }
 
+TEST(Flow, TheLastEventOfABatchIsToldWhateverTheHandlerAnswers) {
+  orders<producers::many> of(64);
+  graph plan{of};
+  std::atomic<bool> go{false};
+  std::vector<sequence> by_event, by_answer;
+  auto gate = plan.add("gate", [&](const batch<order>&) noexcept {
+    while (!go) std::this_thread::yield();
+  });
+  plan.add("event", [&](order&, sequence s, bool last) noexcept {
+    if (last) by_event.push_back(s);
+  }, {gate});
+  plan.add("answer", [&](order&, sequence s, bool last) noexcept {
+    if (last) by_answer.push_back(s);
+    return handled::next;
+  }, {gate});
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  {
+    auto first = out.claim(2);
+    auto skipped = out.claim(3);
+    skipped.abort();
+    std::move(first).publish();
+  }
+  go = true;
+  EXPECT_TRUE(work->drain());
+  EXPECT_EQ(by_event, std::vector<sequence>{1});
+  EXPECT_EQ(by_answer, std::vector<sequence>{1});
+}
+
 TEST(Flow, BatchesStepOverSkipsInEveryLap) {
   orders<producers::one> of(16);
   graph plan{of};

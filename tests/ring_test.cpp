@@ -12,6 +12,7 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -194,6 +195,43 @@ TYPED_TEST(any_ring, WhatIsDroppedOrFailsIsSteppedOver) {
             polled::batch);
   EXPECT_EQ(seen, std::vector<sequence>{4});
   EXPECT_EQ(in.position(), 6u);
+}
+
+TYPED_TEST(any_ring, TheLastEventIsToldAndSkipsBehindItAreStillToBeSeenWhereItEndsTheBatch) {
+  quotes<TypeParam> of(64);
+  auto in = *of.join();
+  auto out = *of.make_producer();
+  const auto put_two_and_three_skips = [&] {
+    for (int i = 0; i < 5; ++i) static_cast<void>(out.publish([&](quote&) { return i < 2; }));
+  };
+  std::vector<std::pair<sequence, bool>> seen;
+  const auto note = [&](const quote&, sequence s, bool last) { seen.emplace_back(s, last); };
+  put_two_and_three_skips();
+  in.poll(note);
+  EXPECT_EQ(seen, (std::vector<std::pair<sequence, bool>>{{0, false}, {1, true}}));
+  EXPECT_EQ(in.position(), 5u);
+  put_two_and_three_skips();
+  in.poll([](const quote&, sequence s, bool) { return s != 6; });
+  EXPECT_EQ(in.position(), 7u);
+  EXPECT_EQ(in.poll(note), polled::batch);
+  EXPECT_EQ(in.position(), 10u);
+  EXPECT_EQ(seen.size(), 2u);
+}
+
+TYPED_TEST(any_ring, LetsGoOfEveryEighthBehindItsEvents) {
+  for (const sequence skipped : {8u, 7u, 0u, 3u}) {  // of each eight; 8: none
+    quotes<TypeParam> of(64);
+    auto in = *of.join();
+    auto out = *of.make_producer();
+    for (sequence s = 0; s < 64; ++s) {
+      static_cast<void>(out.publish([&](quote&) { return s % 8 != skipped; }));
+    }
+    in.poll([&](const quote&, sequence s, bool) {
+      const bool behind_a_skip = skipped == 0 && s > 8;  // which is let go of with the eighth
+      EXPECT_EQ(of.free_slots(), s - s % 8 + behind_a_skip) << s << ", skipped " << skipped;
+    });
+    EXPECT_EQ(of.free_slots(), 64u);
+  }
 }
 
 // A producer finds slots by the lap that it is in, and a claim may begin in one and end in another.

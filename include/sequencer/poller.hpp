@@ -30,8 +30,8 @@ class poller {
   std::uint64_t waits() const noexcept { return in_.waits(); }
 
   // Calls handler(const Event&, sequence, bool last) for what is readable, at most `most` of it
-  // and a whole ring, in order; `last` of a batch unless only skips follow. A handler that returns
-  // false ends the batch after its event; so does one that throws, and its event counts as seen.
+  // and a whole ring, in order; `last` of a batch, skips aside. A handler that returns false ends
+  // the batch after its event; so does one that throws, and its event counts as seen.
   // Producers may replace what was seen when the call ends, and in it at every eighth of the ring.
   // A handler that polls its own poller stops the process.
   // Progress: bounded apart from the handler; wakes who sleeps.

@@ -255,6 +255,7 @@ TEST(perf, a_wrong_ring_a_wrong_graph_and_a_wrong_disruptor_are_void) {
                            "work_sharing_1p2w", "pipeline_3", "ping_pong"}) {
     EXPECT_TRUE(wrong[each].contains("planted_wrong")) << each;
   }
+  EXPECT_TRUE(wrong["pipeline_3"].contains("planted_wrong_batch"));
 }
 
 // The figures of a tiny run's first ratio of ours to a peer, "threads" 1.

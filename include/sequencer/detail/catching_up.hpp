@@ -10,8 +10,10 @@ namespace sequencer::detail {
 
 // A consumer that is faster than its producers has caught up at every look, and then each line of
 // the ring goes to and fro for every event in it. So one that finds a few events at look after
-// look, and never nothing, waits until some lines are full. Who finds nothing now and then, which
-// is who waits for the next event, never waits here.
+// look, and never nothing, lets some time pass from one look to the next, until some lines are
+// full; what it does meanwhile counts as time. It stops that when a look finds nothing, or some
+// waits have brought next to nothing: then the look after the last of them is one at once, and
+// finds nothing where no backlog is.
 class catching_up {
  public:
   // `capacity`: of the ring. A small one would be full before the wait is over.
@@ -20,24 +22,36 @@ class catching_up {
 
   // A look saw all that was there.
   void saw_all(std::uint64_t events) noexcept {
-    if (events < few_) ++looks_;
+    if (is_ahead() && events < worth_a_wait) {
+      --looks_;
+    } else if (events < few_) {
+      looks_ = std::min(looks_ + 1, hopeful_looks + idle_waits);
+    }
   }
   void saw_nothing() noexcept { looks_ = 0; }
 
-  // The next look is not made at once.
+  // The next look waits for its time.
   bool is_ahead() const noexcept { return looks_ > hopeful_looks; }
   void before_look() noexcept {
-    if (!is_ahead()) [[likely]] return;
-    --looks_;
-    cpu::relax_for(few_ * ns_per_event);
+    if (looks_ >= hopeful_looks) [[unlikely]] wait();
   }
 
  private:
   static constexpr std::uint32_t hopeful_looks = 8;
+  static constexpr std::uint32_t idle_waits = 4;
   static constexpr std::uint64_t ns_per_event = 3;
+  static constexpr std::uint64_t worth_a_wait = 16;  // some lines of small events
+
+  void wait() noexcept {
+    const auto span = cpu::rough_ticks(few_ * ns_per_event);
+    auto now = cpu::ticks();
+    for (; is_ahead() && now - looked_ < span; now = cpu::ticks()) cpu::relax();
+    looked_ = now;
+  }
 
   std::uint32_t few_;
-  std::uint32_t looks_ = 0;  // that saw few events, since one that saw nothing
+  std::uint32_t looks_ = 0;   // that saw few events, since one that saw nothing; up to a bound
+  std::uint64_t looked_ = 0;  // in ticks, from the last hopeful look on
 };
 
 }  // namespace sequencer::detail

@@ -38,9 +38,8 @@ class follower {
   template <class Visit>
   polled look(Visit&& visit, std::uint64_t most) {
     const auto bound = followed_.last().at;
-    if (bound == gate::open) return in_.look(visit, most);
     if (bound <= position()) return held();
-    return in_.look(visit, std::min(most, bound - position()));
+    return in_.look(visit, bound == gate::open ? most : std::min(most, bound - position()));
   }
 
   polled state() noexcept {

@@ -67,9 +67,10 @@ class reader {
     pace_.before_look();
     if (next_ == end || !stamp_at(slots, next_).is_of(next_)) return nothing();
     const auto eighth = std::max<std::uint64_t>(1, of_->capacity() / 8);
-    auto next = next_;
-    const progress kept(*this, next);
+    auto seen = next_;
+    const progress kept(*this, seen);
     // Slots of one eighth lie one after the other.
+    auto next = next_;
     auto stop = next;
     auto* at = &slots[next];
     // Whether an event follows, which is then at `next`.
@@ -88,13 +89,14 @@ class reader {
     for (bool more = step_over_skips(); more;) {
       const auto here = next++;
       auto* const event = &at++->event;
-      more = next != stop && stamp_of(*at).is_event(next);
-      if (!more) [[unlikely]] {
-        if ((next & (eighth - 1)) == 0) gate_->rise(here, of_->freed_);
-        more = step_over_skips();
-      }
+      const bool close = next != stop && stamp_of(*at).is_event(next);
+      if (!close) [[unlikely]] more = step_over_skips();
+      seen = here + 1;
       if (!visit(*event, here, !more)) return polled::batch;
+      if (close) [[likely]] continue;
+      if (more && ((here ^ next) & ~(eighth - 1)) != 0) gate_->rise(next, of_->freed_);
     }
+    seen = next;
     if (next != end) pace_.saw_all(next - next_);
     return polled::batch;
   }

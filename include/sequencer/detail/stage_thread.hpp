@@ -202,10 +202,12 @@ class stage_thread final : public running_stage {
     requires(!takes_batches)
   {
     const auto last = found.end;
+    auto last_event = last;
+    while (found.skips && last_event != next() && in_->is_skip(last_event - 1)) --last_event;
     std::uint64_t tries = 0;
     for (auto s = next(); s != last;) {
       const bool skip = found.skips && in_->is_skip(s);
-      const auto what = skip ? handled::next : call(in_->event(s), s, s + 1 == last);
+      const auto what = skip ? handled::next : call(in_->event(s), s, s + 1 == last_event);
       if (what == handled::halt) return {s, false};
       if (what == handled::next) {
         ++s;

@@ -11,7 +11,7 @@ namespace sequencer::cpu {
 
 inline void relax() noexcept { rl::yield(1, rl::debug_info("relax", __FILE__, __LINE__)); }
 
-inline void relax_for(std::uint64_t) noexcept { relax(); }
+inline std::uint64_t rough_ticks(std::uint64_t nanoseconds) noexcept { return nanoseconds; }
 
 inline void prefetch_for_write(const void*) noexcept {}
 
