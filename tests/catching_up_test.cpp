@@ -26,6 +26,7 @@ TEST(CatchingUp, StaysAheadWhileItsWaitsArePaid) {
   look_often(pace, 100, 16);
   for (int i = 0; i < 100; ++i) {
     pace.before_look();
+    EXPECT_FALSE(pace.is_ahead()) << "a look at the same events waits again";
     pace.saw_all(i % 2 == 0 ? 16 : 1'000);
     EXPECT_TRUE(pace.is_ahead());
   }

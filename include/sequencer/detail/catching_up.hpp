@@ -22,23 +22,24 @@ class catching_up {
 
   // A look saw all that was there.
   void saw_all(std::uint64_t events) noexcept {
-    if (is_ahead() && events < worth_a_wait) {
+    if (looks_ > hopeful_looks && events < worth_a_wait) {
       --looks_;
-    } else if (events < few_) {
-      looks_ = std::min(looks_ + 1, hopeful_looks + idle_waits);
+    } else if (events < few_ && looks_ < hopeful_looks + idle_waits) {
+      ++looks_;
     }
+    due_ = true;
   }
   void saw_nothing() noexcept { looks_ = 0; }
 
-  // The next look waits for its time.
-  bool is_ahead() const noexcept { return looks_ > hopeful_looks; }
+  // The next look waits for its time; one that only asks whether there is something counts, too.
+  bool is_ahead() const noexcept { return due_ && looks_ > hopeful_looks; }
   void before_look() noexcept {
-    if (looks_ >= hopeful_looks) [[unlikely]] wait();
+    if (due_ && looks_ >= hopeful_looks) [[unlikely]] wait();
   }
 
  private:
-  static constexpr std::uint32_t hopeful_looks = 8;
-  static constexpr std::uint32_t idle_waits = 4;
+  static constexpr std::uint16_t hopeful_looks = 8;
+  static constexpr std::uint16_t idle_waits = 4;
   static constexpr std::uint64_t ns_per_event = 3;
   static constexpr std::uint64_t worth_a_wait = 16;  // some lines of small events
 
@@ -47,10 +48,12 @@ class catching_up {
     auto now = cpu::ticks();
     for (; is_ahead() && now - looked_ < span; now = cpu::ticks()) cpu::relax();
     looked_ = now;
+    due_ = false;
   }
 
   std::uint32_t few_;
-  std::uint32_t looks_ = 0;   // that saw few events, since one that saw nothing; up to a bound
+  std::uint16_t looks_ = 0;   // that saw few events, since one that saw nothing; up to a bound
+  bool due_ = false;          // nobody has waited since the last look
   std::uint64_t looked_ = 0;  // in ticks, from the last hopeful look on
 };
 
