@@ -63,24 +63,22 @@ class [[nodiscard]] claim {
       : of_(&of), at_(at), range_(granted) {}
   claim(errc why, std::uint64_t missing) noexcept : why_(why), missing_(missing) {}
 
-  void mark(sequence s, std::uint64_t word) noexcept {
+  static void mark(detail::atomic<std::uint64_t>& its, std::uint64_t word) noexcept {
     // order: slot-stamped -> slot-seen: the event
-    at_[s].word.store(word, detail::release);
+    its.store(word, detail::release);
   }
 
   // One slot after the other; who sleeps is not woken.
   void settle_first(detail::atomic<std::uint64_t>& its, std::uint64_t word) noexcept {
-    // order: slot-stamped -> slot-seen: the event
-    its.store(word, detail::release);
+    mark(its, word);
     ++range_.first;
   }
 
   void forget() noexcept { of_ = nullptr; }
 
   // Of one slot, for who is sure that its producer has not ended: so nobody else waits for it.
-  void publish_only(detail::atomic<std::uint64_t>& word) noexcept {
-    // order: slot-stamped -> slot-seen: the event
-    word.store(stamp::published(range_.first), detail::release);
+  void publish_only(detail::atomic<std::uint64_t>& its) noexcept {
+    mark(its, stamp::published(range_.first));
     auto& of = *std::exchange(of_, nullptr);
     if constexpr (Ring::producers_type::single) {
       of.ring_published();
@@ -91,7 +89,7 @@ class [[nodiscard]] claim {
 
   template <class Word>
   void settle(Word word) noexcept {
-    for (auto s = range_.last; s-- != range_.first;) mark(s, word(s));
+    for (auto s = range_.last; s-- != range_.first;) mark(at_[s].word, word(s));
     std::exchange(of_, nullptr)->ring_settled();
   }
 
