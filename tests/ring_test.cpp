@@ -218,19 +218,28 @@ TYPED_TEST(any_ring, TheLastEventIsToldAndSkipsBehindItAreStillToBeSeenWhereItEn
   EXPECT_EQ(seen.size(), 2u);
 }
 
+// Within an eighth of a large ring a consumer also minds its distance, and lets go of nothing.
 TYPED_TEST(any_ring, LetsGoOfEveryEighthBehindItsEvents) {
-  for (const sequence skipped : {8u, 7u, 0u, 3u}) {  // of each eight; 8: none
-    quotes<TypeParam> of(64);
-    auto in = *of.join();
-    auto out = *of.make_producer();
-    for (sequence s = 0; s < 64; ++s) {
-      static_cast<void>(out.publish([&](quote&) { return s % 8 != skipped; }));
+  for (const std::size_t capacity : {64u, 1024u}) {
+    const auto eighth = capacity / 8;
+    for (const auto skipped : {eighth, eighth - 1, std::size_t{0}, eighth / 2}) {  // eighth: none
+      quotes<TypeParam> of(capacity);
+      auto in = *of.join();
+      auto out = *of.make_producer();
+      for (sequence s = 0; s < capacity; ++s) {
+        static_cast<void>(out.publish([&](quote&) { return s % eighth != skipped; }));
+      }
+      std::uint64_t events = 0;
+      in.poll([&](const quote&, sequence s, bool last) {
+        ++events;
+        EXPECT_EQ(last, s + 1 + (skipped == eighth - 1) == capacity) << s;
+        // Which is let go of with the eighth.
+        const bool behind_a_skip = skipped == 0 && s > eighth;
+        EXPECT_EQ(of.free_slots(), s - s % eighth + behind_a_skip) << s << ", skipped " << skipped;
+      });
+      EXPECT_EQ(events, capacity - (skipped == eighth ? 0 : 8));
+      EXPECT_EQ(of.free_slots(), capacity);
     }
-    in.poll([&](const quote&, sequence s, bool) {
-      const bool behind_a_skip = skipped == 0 && s > 8;  // which is let go of with the eighth
-      EXPECT_EQ(of.free_slots(), s - s % 8 + behind_a_skip) << s << ", skipped " << skipped;
-    });
-    EXPECT_EQ(of.free_slots(), 64u);
   }
 }
 

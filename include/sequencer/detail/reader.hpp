@@ -58,18 +58,19 @@ class reader {
 
   // Calls visit(event, sequence, bool last) for what is readable, at most `most` of it and a whole
   // ring, in order, until it returns false. Lets go of what was seen at every eighth of the ring
-  // and at the end.
+  // and at the end; within, keeps off those who are publishing.
   template <class Visit>
   [[gnu::always_inline]] polled look(Visit&& visit, std::uint64_t most) {
     if (of_->claims_.halted()) [[unlikely]] return polled::closed;
     const auto slots = of_->places_of_slots();
     const auto end = next_ + std::min<std::uint64_t>(most, of_->capacity());
-    pace_.before_look();
+    pace_.before_look(coming{slots, next_});
     if (next_ == end || !stamp_at(slots, next_).is_of(next_)) return nothing();
     const auto eighth = std::max<std::uint64_t>(1, of_->capacity() / 8);
+    const auto stride = std::min(eighth, pace_.stride());
     auto seen = next_;
     const progress kept(*this, seen);
-    // Slots of one eighth lie one after the other.
+    // Slots of one stride lie one after the other.
     auto next = next_;
     auto stop = next;
     auto* at = &slots[next];
@@ -77,7 +78,7 @@ class reader {
     const auto step_over_skips = [&]() __attribute__((always_inline)) {
       for (; next != end; ++next, ++at) {
         if (next == stop) {
-          stop = std::min(end, (next | (eighth - 1)) + 1);
+          stop = std::min(end, (next | (stride - 1)) + 1);
           at = &slots[next];
         }
         const auto word = stamp_of(*at);
@@ -94,7 +95,11 @@ class reader {
       seen = here + 1;
       if (!visit(*event, here, !more)) return polled::batch;
       if (close) [[likely]] continue;
-      if (more && ((here ^ next) & ~(eighth - 1)) != 0) gate_->rise(next, of_->freed_);
+      if (!more || is_same(here, next, stride)) continue;
+      if (!is_same(here, next, eighth)) gate_->rise(next, of_->freed_);
+      if (next - next_ >= pace_.stride() && end - next >= stride) {
+        pace_.walked_a_stride(coming{slots, next});
+      }
     }
     seen = next;
     if (next != end) pace_.saw_all(next - next_);
@@ -127,7 +132,7 @@ class reader {
   // Idle, batch or closed, without looking at an event.
   polled state() noexcept {
     if (of_->claims_.halted()) [[unlikely]] return polled::closed;
-    pace_.before_look();
+    pace_.before_look(coming{of_->places_of_slots(), next_});
     return is_readable() ? polled::batch : nothing();
   }
 
@@ -194,12 +199,27 @@ class reader {
     std::uintptr_t visitor_;
   };
 
+  // Whether n positions are there, by the last of them: it is for how long to wait and no more.
+  struct coming {
+    typename Ring::places slots;
+    sequence from;
+
+    bool operator()(std::uint64_t n) const noexcept {
+      return stamp_at(slots, from + n - 1).is_of(from + n - 1);
+    }
+  };
+
   static stamp stamp_of(const slot<event_type>& at) noexcept {
     // order: slot-seen <- slot-stamped: the event
     return stamp(at.word.load(acquire));
   }
   static stamp stamp_at(const typename Ring::places& slots, sequence s) noexcept {
     return stamp_of(slots[s]);
+  }
+
+  // Of parts of the ring that are `size` slots long.
+  static bool is_same(sequence one, sequence other, std::uint64_t size) noexcept {
+    return ((one ^ other) & ~(size - 1)) == 0;
   }
 
   polled nothing() noexcept {
