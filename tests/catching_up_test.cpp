@@ -3,6 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
+
+#include <sequencer/cpu.hpp>
+
 namespace {
 
 using sequencer::detail::catching_up;
@@ -10,38 +14,41 @@ using sequencer::detail::catching_up;
 constexpr std::uint64_t large = 65'536;
 constexpr std::uint64_t stride = 512;  // of a large ring
 
-// A producer that publishes so many events from one question to the next.
-class producing {
- public:
-  explicit producing(std::uint64_t each) : each_(each) {}
+// A producer that publishes so many events at a step; after each step of a wait, and before the
+// first, the consumer asks for a stride.
+struct producing {
+  std::uint64_t come = 0;
+  std::uint64_t each = 0;
+  int steps = -1;
+  int asked = 0;
+  std::uint64_t last = 0;  // question
+
   bool operator()(std::uint64_t n) {
     ++asked;
-    come += each_;
+    last = n;
+    if (n == stride && ++steps > 0) come += each;
     return n <= come;
   }
-
-  int asked = 0;
-  std::uint64_t come = 0;
-
- private:
-  std::uint64_t each_;
 };
 
-int questions_of_a_stride(catching_up& pace, std::uint64_t each) {
-  producing producer(each);
+producing walk_a_stride(producing producer) {
+  catching_up pace(large);
   pace.walked_a_stride([&](std::uint64_t n) { return producer(n); });
-  return producer.asked;
+  return producer;
 }
 
 void look_often(catching_up& pace, int times, std::uint64_t events) {
   for (; times != 0; --times) pace.saw_all(events);
 }
 
-bool waits(catching_up& pace) {
-  bool asked = false;
-  pace.before_look([&](std::uint64_t) { return asked = true; });
-  return asked;
+// Whether the look waits while so many come between two questions.
+bool waits(catching_up& pace, std::uint64_t each) {
+  producing producer{0, each};
+  pace.before_look([&](std::uint64_t n) { return producer(n); });
+  return producer.asked != 0;
 }
+constexpr std::uint64_t nothing = 0;
+constexpr std::uint64_t plenty = stride / 4;
 
 TEST(CatchingUp, AStrideIsASixteenthOfTheRing) {
   EXPECT_EQ(catching_up(1024).stride(), 64u);
@@ -58,67 +65,84 @@ TEST(CatchingUp, InASmallRingNobodyWaits) {
 }
 
 TEST(CatchingUp, AStrideThatIsThereIsAskedForOnce) {
-  catching_up pace(large);
-  EXPECT_EQ(questions_of_a_stride(pace, stride), 1);
+  EXPECT_EQ(walk_a_stride({stride}).asked, 1);
 }
 
 TEST(CatchingUp, WaitsUntilAStrideIsThere) {
-  catching_up pace(large);
-  producing producer(stride / 4);
-  pace.walked_a_stride([&](std::uint64_t n) { return producer(n); });
-  EXPECT_GE(producer.come, stride);
-  EXPECT_LE(producer.come, 2 * stride);
+  EXPECT_EQ(walk_a_stride({0, stride / 8}).steps, 8);
+  EXPECT_EQ(walk_a_stride({100, stride}).steps, 1);
 }
 
-TEST(CatchingUp, WaitsNoLongerThanEventsCome) {
-  catching_up pace(large);
-  EXPECT_EQ(questions_of_a_stride(pace, 0), 3);  // for a stride, and at the first step
-  // Enough for two steps, and then they are too slow.
-  producing producer(0);
-  producer.come = 17;
-  pace.walked_a_stride([&](std::uint64_t n) { return producer(n); });
-  EXPECT_EQ(producer.asked, 1 + 2 * 3);
+TEST(CatchingUp, WhereNothingComesAStepIsTheWaitWhateverIsThere) {
+  for (std::uint64_t there = 0; there < stride - 8; ++there) {
+    const auto producer = walk_a_stride({there});
+    EXPECT_EQ(producer.steps, 1) << there;
+    EXPECT_EQ(producer.last, there / 8 * 8 + 8);
+  }
 }
 
-TEST(CatchingUp, WaitsForSoLongAndNoLonger) {
-  catching_up pace(large);
-  int asked = 0;
-  pace.walked_a_stride([&](std::uint64_t n) { return ++asked, n < stride; });
-  EXPECT_EQ(asked, 1 + 2 * 15);
+TEST(CatchingUp, WhoIsAtTheHeelsAsksForOneLineMore) {
+  EXPECT_EQ(walk_a_stride({0}).asked, 4);  // a stride, eight events, and after the step both again
+}
+
+TEST(CatchingUp, FewerThanEightAStepEndTheWait) {
+  EXPECT_EQ(walk_a_stride({0, 8}).steps, 15);
+  EXPECT_EQ(walk_a_stride({3, 7}).steps, 4);  // 3 + 4 * 7 < 4 * 8
+}
+
+TEST(CatchingUp, AStepTakesItsTime) {
+  const auto step = sequencer::cpu::rough_ticks(100);
+  const auto from = sequencer::cpu::ticks();
+  EXPECT_EQ(walk_a_stride({0, 8}).steps, 15);
+  EXPECT_GE(sequencer::cpu::ticks() - from, 15 * step);
 }
 
 TEST(CatchingUp, IsAheadAfterNineLooksThatSawFew) {
   catching_up pace(large);
   look_often(pace, 8, stride - 1);
   EXPECT_FALSE(pace.is_ahead());
-  EXPECT_FALSE(waits(pace));
+  EXPECT_FALSE(waits(pace, plenty));
+  look_often(pace, 9, stride);
+  EXPECT_FALSE(pace.is_ahead());
   pace.saw_all(stride - 1);
   EXPECT_TRUE(pace.is_ahead());
-  EXPECT_TRUE(waits(pace));
+  EXPECT_TRUE(waits(pace, plenty));
 }
 
-TEST(CatchingUp, StaysAheadWhileItsWaitsArePaid) {
+TEST(CatchingUp, StaysAheadWhileSomethingComes) {
   catching_up pace(large);
-  look_often(pace, 100, 16);
+  look_often(pace, 9, 1);
   for (int i = 0; i < 100; ++i) {
-    EXPECT_TRUE(waits(pace));
+    EXPECT_TRUE(waits(pace, plenty));
     EXPECT_FALSE(pace.is_ahead()) << "a look at the same events waits again";
     pace.saw_all(i % 2 == 0 ? 16 : 1'000);
     EXPECT_TRUE(pace.is_ahead());
   }
 }
 
-TEST(CatchingUp, FourWaitsThatBroughtNextToNothingAreTheLast) {
+TEST(CatchingUp, FourWaitsForNothingAreTheLast) {
   catching_up pace(large);
   look_often(pace, 100, 16);
-  for (int i = 0; i < 4; ++i) {
-    EXPECT_TRUE(waits(pace));
-    pace.saw_all(15);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(waits(pace, nothing));
+    pace.saw_all(stride);
   }
+  EXPECT_TRUE(waits(pace, nothing));
+  look_often(pace, 8, 16);
   EXPECT_FALSE(pace.is_ahead());
-  pace.saw_nothing();
-  look_often(pace, 8, 15);
-  EXPECT_FALSE(pace.is_ahead());
+  pace.saw_all(16);
+  EXPECT_TRUE(pace.is_ahead());
+}
+
+// One thread that publishes a few, and polls, and so on.
+TEST(CatchingUp, WhoOnlyJustBeganEndsAtTheFirst) {
+  catching_up pace(large);
+  int waited = 0;
+  for (int i = 0; i < 100; ++i) {
+    waited += waits(pace, nothing);
+    pace.saw_all(16);
+  }
+  EXPECT_EQ(waited, 11);
 }
 
 TEST(CatchingUp, WhoSeesNothingNowAndThenNeverWaits) {

@@ -15,6 +15,8 @@
 #include <utility>
 #include <vector>
 
+#include <sequencer/cpu.hpp>
+
 namespace {
 
 using namespace sequencer;
@@ -243,9 +245,26 @@ TYPED_TEST(any_ring, LetsGoOfEveryEighthBehindItsEvents) {
   }
 }
 
+// Such as a step of waiting, where nothing comes any more: catching_up_test.cpp.
+TYPED_TEST(any_ring, InALargeRingALookKeepsOffTheProducersAfterAStride) {
+  constexpr std::uint64_t stride = 64;
+  quotes<TypeParam> of(16 * stride);
+  auto in = *of.join();
+  auto out = *of.make_producer();
+  for (std::uint64_t i = 0; i < stride + 3; ++i) put(out, i);
+  std::uint64_t before = 0, waited = 0;
+  in.poll([&](const quote&, sequence s, bool last) {
+    const auto now = cpu::ticks();
+    if (s == stride) waited = now - before;
+    before = now;
+    EXPECT_EQ(last, s == stride + 2);
+  });
+  EXPECT_GE(waited, cpu::rough_ticks(100));
+}
+
 // A producer finds slots by the lap that it is in, and a claim may begin in one and end in another.
 TYPED_TEST(any_ring, EveryWayOfPublishingMixesWithEveryOther) {
-  TestFixture::for_each_shape([](std::size_t capacity, sequence start) {
+  const auto mix = [](std::size_t capacity, sequence start) {
     quotes<TypeParam> of(capacity, start);
     auto in = *of.join();
     auto out = *of.make_producer();
@@ -304,7 +323,9 @@ TYPED_TEST(any_ring, EveryWayOfPublishingMixesWithEveryOther) {
     look(capacity);
     EXPECT_EQ(in.position(), next);
     EXPECT_EQ(seen, expected);
-  });
+  };
+  TestFixture::for_each_shape(mix);
+  mix(1024, 0);  // where consumers walk in strides
 }
 
 TYPED_TEST(any_ring, APollerStopsInMidBatchAndKeepsItsPosition) {

@@ -34,7 +34,9 @@ class poller {
   // the batch after its event; so does one that throws, and its event counts as seen.
   // Producers may replace what was seen when the call ends, and in it at every eighth of the ring.
   // A handler that polls its own poller stops the process.
-  // Progress: bounded apart from the handler; wakes who sleeps.
+  // Progress: bounded apart from the handler; wakes who sleeps. In a ring of 1,024 slots and more
+  // who keeps up with busy producers spins for more of their events now and then, as long as such
+  // come, at most 2 us at once: taking each event's line from them would cost both sides more.
   template <class Handler>
   [[gnu::always_inline]] polled poll(Handler&& handler, std::uint64_t most = ~std::uint64_t{0}) {
     return in_.look(

@@ -10,10 +10,10 @@ namespace sequencer::detail {
 
 // A consumer that is as fast as its producers walks at their heels, and then each line of the ring
 // goes to and fro for every event in it. So one that has caught up stays where it is until a stride
-// of events is there, for as long as they keep coming. It does so within a look, when it has walked
-// a stride; and from look to look, when it found a few events at some in a row and never nothing.
-// It stops that when a look finds nothing, or some waits have brought next to nothing: then the
-// look after the last of them is one at once, and finds nothing where no backlog is.
+// of events is there, for as long as they keep coming.
+// Within a look it does so whenever it has walked a stride. From look to look it does once nine in
+// a row have found a few events, and none of them nothing; waits for which nothing came end that,
+// one of them at first, four later.
 class catching_up {
  public:
   // `capacity`: of the ring. A small one has no room for a distance.
@@ -21,16 +21,12 @@ class catching_up {
       : stride_(static_cast<std::uint16_t>(
             capacity < small ? 0 : std::min<std::uint64_t>(capacity / 16, 512))) {}
 
-  // Events from one look at the distance to the next; a small ring's is as long as its positions.
+  // Events from one look at the distance to the next; in a small ring more than it ever holds.
   std::uint64_t stride() const noexcept { return stride_ == 0 ? no_stride : stride_; }
 
   // A look saw all that was there.
   void saw_all(std::uint64_t events) noexcept {
-    if (looks_ > hopeful_looks && events < worth_a_wait) {
-      --looks_;
-    } else if (events < stride_ && looks_ < hopeful_looks + idle_waits) {
-      ++looks_;
-    }
+    if (events < stride_ && looks_ < most_looks) ++looks_;
     due_ = true;
   }
   void saw_nothing() noexcept { looks_ = 0; }
@@ -38,36 +34,56 @@ class catching_up {
   // The next look waits; one that only asks whether there is something counts, too.
   bool is_ahead() const noexcept { return due_ && looks_ > hopeful_looks; }
 
-  // is_there(n): n events have come that were not handed out.
+  // is_there(n): the n-th of the events that were not handed out has come.
   template <class IsThere>
   void before_look(IsThere is_there) noexcept {
     if (!is_ahead()) [[likely]] return;
     due_ = false;
-    walked_a_stride(is_there);
+    if (is_there(stride_) || let_come(is_there)) return;
+    if (--looks_ == hopeful_looks) looks_ = 0;
   }
   template <class IsThere>
   void walked_a_stride(IsThere is_there) noexcept {
-    if (!is_there(stride_)) [[unlikely]] let_come(is_there);
+    if (!is_there(stride_)) [[unlikely]] static_cast<void>(let_come(is_there));
   }
 
  private:
   static constexpr std::uint64_t small = 1024;
   static constexpr std::uint64_t no_stride = std::uint64_t{1} << 63;
   static constexpr std::uint16_t hopeful_looks = 8;
-  static constexpr std::uint16_t idle_waits = 4;
-  static constexpr std::uint64_t worth_a_wait = 16;  // some lines of small events
+  static constexpr std::uint16_t most_looks = hopeful_looks + 4;
+  // As long as several transfers of a line, so that asking costs producers little. A step ends
+  // after the pause that exceeds it: 100 ns and up to 40 more, and fifteen of them 2 us.
   static constexpr std::uint64_t step_ns = 100;
   static constexpr std::uint64_t most_steps = 15;
-  static constexpr std::uint64_t worth_a_step = 8;
+  static constexpr std::uint64_t worth_a_step = 8;  // two lines of small events
 
+  // Whether something came.
   template <class IsThere>
-  [[gnu::noinline]] void let_come(IsThere is_there) const noexcept {
+  [[gnu::noinline]] bool let_come(IsThere is_there) const noexcept {
+    auto come = already_there(is_there);
     const auto step = cpu::rough_ticks(step_ns);
     for (std::uint64_t n = 1; n <= most_steps; ++n) {
       const auto from = cpu::ticks();
       while (cpu::ticks() - from < step) cpu::relax();
-      if (is_there(stride_) || !is_there(n * worth_a_step)) return;
+      if (is_there(stride_)) return true;
+      if (!is_there(come += worth_a_step)) return n > 1;
     }
+    return true;
+  }
+
+  // In units of worth_a_step. From below, since who asks for a line that is not written yet takes
+  // it from who is about to write it.
+  template <class IsThere>
+  std::uint64_t already_there(IsThere is_there) const noexcept {
+    std::uint64_t come = 0;
+    auto part = worth_a_step;
+    const auto found = [&] { return come + part < stride_ && is_there(come + part); };
+    for (; found(); part *= 2) come += part;
+    while ((part /= 2) >= worth_a_step) {
+      if (found()) come += part;
+    }
+    return come;
   }
 
   std::uint16_t stride_;

@@ -61,10 +61,10 @@ class reader {
   // and at the end; within, keeps off those who are publishing.
   template <class Visit>
   [[gnu::always_inline]] polled look(Visit&& visit, std::uint64_t most) {
-    if (of_->claims_.halted()) [[unlikely]] return polled::closed;
     const auto slots = of_->places_of_slots();
     const auto end = next_ + std::min<std::uint64_t>(most, of_->capacity());
-    pace_.before_look(coming{slots, next_});
+    if (end - next_ >= pace_.stride()) pace_.before_look(coming{slots, next_});
+    if (of_->claims_.halted()) [[unlikely]] return polled::closed;
     if (next_ == end || !stamp_at(slots, next_).is_of(next_)) return nothing();
     const auto eighth = std::max<std::uint64_t>(1, of_->capacity() / 8);
     const auto stride = std::min(eighth, pace_.stride());
@@ -131,8 +131,8 @@ class reader {
 
   // Idle, batch or closed, without looking at an event.
   polled state() noexcept {
-    if (of_->claims_.halted()) [[unlikely]] return polled::closed;
     pace_.before_look(coming{of_->places_of_slots(), next_});
+    if (of_->claims_.halted()) [[unlikely]] return polled::closed;
     return is_readable() ? polled::batch : nothing();
   }
 
@@ -199,7 +199,9 @@ class reader {
     std::uintptr_t visitor_;
   };
 
-  // Whether n positions are there, by the last of them: it is for how long to wait and no more.
+  // Whether n events have come, by the last of them. Of many producers others may be missing, and
+  // a slot that is claimed looks like one of the last positions of all: it only says how long to
+  // wait.
   struct coming {
     typename Ring::places slots;
     sequence from;
