@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <cstdint>
+#include <utility>
+#include <vector>
 
 #include <sequencer/cpu.hpp>
 
@@ -120,29 +122,38 @@ TEST(CatchingUp, StaysAheadWhileSomethingComes) {
   }
 }
 
-TEST(CatchingUp, FourWaitsForNothingAreTheLast) {
+TEST(CatchingUp, OnceSomethingCameFourWaitsForNothingAreTheLast) {
   catching_up pace(large);
-  look_often(pace, 100, 16);
-  for (int i = 0; i < 3; ++i) {
-    EXPECT_TRUE(waits(pace, nothing));
-    pace.saw_all(stride);
+  look_often(pace, 9, 16);
+  for (int turn = 0; turn < 3; ++turn) {
+    EXPECT_TRUE(waits(pace, plenty));
+    pace.saw_all(16);
+    for (int i = 0; i < 4; ++i) {
+      EXPECT_TRUE(waits(pace, nothing));
+      pace.saw_all(16);
+    }
+    EXPECT_FALSE(waits(pace, nothing));
+    look_often(pace, 15, 16);
+    EXPECT_FALSE(pace.is_ahead());
+    pace.saw_all(16);
   }
-  EXPECT_TRUE(waits(pace, nothing));
-  look_often(pace, 8, 16);
-  EXPECT_FALSE(pace.is_ahead());
-  pace.saw_all(16);
-  EXPECT_TRUE(pace.is_ahead());
 }
 
 // One thread that publishes a few, and polls, and so on.
-TEST(CatchingUp, WhoOnlyJustBeganEndsAtTheFirst) {
+TEST(CatchingUp, WhoBeginsInVainBeginsLessAndLessOften) {
   catching_up pace(large);
-  int waited = 0;
-  for (int i = 0; i < 100; ++i) {
-    waited += waits(pace, nothing);
+  std::vector<int> looks;  // before each wait
+  int since = 0;
+  for (int i = 0; i < 5'000; ++i) {
+    if (waits(pace, nothing)) looks.push_back(std::exchange(since, 0));
     pace.saw_all(16);
+    ++since;
   }
-  EXPECT_EQ(waited, 11);
+  EXPECT_EQ(looks, (std::vector<int>{9, 17, 33, 65, 129, 257, 513, 1025, 1025, 1025}));
+  while (!pace.is_ahead()) pace.saw_all(16);
+  EXPECT_TRUE(waits(pace, plenty));
+  pace.saw_all(16);
+  EXPECT_TRUE(waits(pace, plenty)) << "what comes is as good as ever";
 }
 
 TEST(CatchingUp, WhoSeesNothingNowAndThenNeverWaits) {

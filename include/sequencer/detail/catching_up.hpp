@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include <sequencer/cpu.hpp>
 
@@ -12,8 +13,9 @@ namespace sequencer::detail {
 // goes to and fro for every event in it. So one that has caught up stays where it is until a stride
 // of events is there, for as long as they keep coming.
 // Within a look it does so whenever it has walked a stride. From look to look it does once nine in
-// a row have found a few events, and none of them nothing; waits for which nothing came end that,
-// one of them at first, four later.
+// a row have found a few events, and none of them nothing. Waits for which nothing came end that,
+// one of them at first, four later, and each time it takes twice as many looks to begin again,
+// until something comes: who publishes and polls by turns hardly ever waits.
 class catching_up {
  public:
   // `capacity`: of the ring. A small one has no room for a distance.
@@ -26,21 +28,28 @@ class catching_up {
 
   // A look saw all that was there.
   void saw_all(std::uint64_t events) noexcept {
-    if (events < stride_ && looks_ < most_looks) ++looks_;
+    if (events < stride_ && looks_ <= hopeful_looks()) ++looks_;
     due_ = true;
   }
   void saw_nothing() noexcept { looks_ = 0; }
 
   // The next look waits; one that only asks whether there is something counts, too.
-  bool is_ahead() const noexcept { return due_ && looks_ > hopeful_looks; }
+  bool is_ahead() const noexcept { return due_ && looks_ > hopeful_looks(); }
 
   // is_there(n): the n-th of the events that were not handed out has come.
   template <class IsThere>
   void before_look(IsThere is_there) noexcept {
     if (!is_ahead()) [[likely]] return;
     due_ = false;
-    if (is_there(stride_) || let_come(is_there)) return;
-    if (--looks_ == hopeful_looks) looks_ = 0;
+    if (is_there(stride_) || let_come(is_there)) {
+      patience_ = 3;
+      if (std::exchange(vain_, std::uint8_t{0}) != 0) looks_ = hopeful_looks() + 1;
+    } else if (patience_ != 0) {
+      --patience_;
+    } else {
+      looks_ = 0;
+      if (vain_ < 7) ++vain_;
+    }
   }
   template <class IsThere>
   void walked_a_stride(IsThere is_there) noexcept {
@@ -48,10 +57,11 @@ class catching_up {
   }
 
  private:
+  // 8 to 1,024.
+  std::uint32_t hopeful_looks() const noexcept { return 8u << vain_; }
+
   static constexpr std::uint64_t small = 1024;
   static constexpr std::uint64_t no_stride = std::uint64_t{1} << 63;
-  static constexpr std::uint16_t hopeful_looks = 8;
-  static constexpr std::uint16_t most_looks = hopeful_looks + 4;
   // As long as several transfers of a line, so that asking costs producers little. A step ends
   // after the pause that exceeds it: 100 ns and up to 40 more, and fifteen of them 2 us.
   static constexpr std::uint64_t step_ns = 100;
@@ -87,8 +97,10 @@ class catching_up {
   }
 
   std::uint16_t stride_;
-  std::uint16_t looks_ = 0;  // that saw few events, since one that saw nothing; up to a bound
-  bool due_ = false;         // nobody has waited since the last look
+  bool due_ = false;           // nobody has waited since the last look
+  std::uint8_t vain_ = 0;      // times in a row that it began in vain
+  std::uint8_t patience_ = 0;  // waits for nothing that do not end it
+  std::uint32_t looks_ = 0;    // that saw few events, since one that saw nothing; up to a bound
 };
 
 }  // namespace sequencer::detail

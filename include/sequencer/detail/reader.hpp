@@ -63,7 +63,9 @@ class reader {
   [[gnu::always_inline]] polled look(Visit&& visit, std::uint64_t most) {
     const auto slots = of_->places_of_slots();
     const auto end = next_ + std::min<std::uint64_t>(most, of_->capacity());
-    if (end - next_ >= pace_.stride()) pace_.before_look(coming{slots, next_});
+    if (pace_.is_ahead() && end - next_ >= pace_.stride()) [[unlikely]] {
+      pace_.before_look(coming{slots, next_});
+    }
     if (of_->claims_.halted()) [[unlikely]] return polled::closed;
     if (next_ == end || !stamp_at(slots, next_).is_of(next_)) return nothing();
     const auto eighth = std::max<std::uint64_t>(1, of_->capacity() / 8);
