@@ -33,9 +33,9 @@ void compare(contest& of, const std::string& ours) {
 }
 
 void judge_lmax(surroundings& in, const std::string& what, const std::string& name,
-                const std::string& ours) {
+                const std::string& ours, double least) {
   if (lmax_contender::can_run()) {
-    judge_fastest(in, what + ", vs LMAX (Java)", 2, name, ours, is_lmax);
+    judge_fastest(in, what + ", vs LMAX (Java)", least, name, ours, is_lmax);
   }
 }
 

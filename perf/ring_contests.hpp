@@ -30,6 +30,6 @@ void add_lmax(contest& to, const surroundings& in, const std::string& shape,
 void compare(contest& of, const std::string& ours);
 
 void judge_lmax(surroundings& in, const std::string& what, const std::string& name,
-                const std::string& ours);
+                const std::string& ours, double least = 2);
 
 }  // namespace perf

@@ -120,7 +120,7 @@ void run_unicast_many(surroundings& in) {
   const std::string what = "ring for many, one producer";
   judge_fastest(in, what + ", vs the fastest queue", 1.3, "unicast_1p1c_many", "sequencer:many",
                 is_queue);
-  judge_lmax(in, what, "unicast_1p1c_many", "sequencer:many");
+  judge_lmax(in, what, "unicast_1p1c_many", "sequencer:many", 8);
 }
 
 }  // namespace perf

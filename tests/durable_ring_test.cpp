@@ -60,6 +60,20 @@ std::vector<sequence> drain(In& in) {
   return seen;
 }
 
+using DurableRingDeathTest = durable_ring;
+TEST_F(DurableRingDeathTest, AHandlerThatWaitsForItselfIsStopped) {
+  EXPECT_DEATH({
+    auto file = open();
+    orders of(2, numbers(file));
+    auto in = *of.join();
+    auto out = *of.make_producer();
+    EXPECT_TRUE(put(out, 0));
+    in.poll([&](const order&, sequence, bool) {
+      for (int i = 0; i < 3; ++i) static_cast<void>(put(out, 1));
+    });
+  }, "waits for room in the ring that it is consuming");
+}
+
 TEST_F(durable_ring, PositionsAreTheNumbersAndGoOn) {
   auto file = open();
   sequence first = 0;

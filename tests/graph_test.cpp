@@ -202,6 +202,23 @@ TEST(Flow, SaysWhichStageIsStuck) {
   EXPECT_TRUE(work->stages()[1].ended);
 }
 
+TEST(Flow, SaysWhichClaimHoldsItUp) {
+  orders<producers::many> of(4);
+  graph plan{of};
+  plan.add("quick", [](const order&, sequence, bool) noexcept {});
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  put(out, 0);
+  auto held = out.claim();
+  put(out, 2);
+  const auto late = work->drain_for(std::chrono::milliseconds(20));
+  EXPECT_NE(late.text().find("position 1 is claimed and not published."), std::string::npos)
+      << late.text();
+  std::move(held).publish();
+  EXPECT_TRUE(work->drain());
+}
+
 // A single producer that waits for room has claimed nothing, and is refused when the ring closes.
 // One of many that waits without a deadline has claimed: it goes on when there is room. A halt
 // releases both. The stage is stuck meanwhile.
@@ -683,6 +700,54 @@ TEST(Flow, ABatchLetsProducersGoOnBeforeItEnds) {
   for (std::uint64_t i = 0; i < 5; ++i) put(out, i);
   done = true;
   EXPECT_TRUE(work->drain());
+}
+
+TEST(Flow, AStageThatFollowsSeesWhatIsReleasedInABatchBeforeItEnds) {
+  orders<producers::many> of(4);
+  graph plan{of};
+  std::atomic<std::uint64_t> seen{0};
+  auto first = plan.add("first", [&](batch<order>& all) noexcept {
+    if (all.positions().first != 0) return;
+    all.release(2);
+    while (seen.load() != 2) std::this_thread::yield();
+  }, {}, {.max_batch = 4});
+  plan.add("second", [&](const order&, sequence, bool) noexcept { ++seen; }, {first});
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  out.claim(4).publish();
+  EXPECT_TRUE(work->drain());
+  EXPECT_EQ(seen.load(), 4u);
+}
+
+TEST(Flow, ABatchThatIsBegunAgainIsNotReplacedMeanwhile) {
+  orders<producers::many> of(4);
+  graph plan{of};
+  std::atomic<int> begins{0};
+  std::atomic<bool> refused{false};
+  std::vector<std::uint64_t> prices;
+  plan.add("a", [&](const order& o, sequence s, bool last) noexcept {
+    if (s >= 4) return handled::next;
+    if (last && ++begins < 3) return handled::rewind;
+    if (last) {
+      while (!refused.load()) std::this_thread::yield();
+    }
+    if (begins.load() >= 2) prices.push_back(o.price);
+    return handled::next;
+  }, {}, {.max_batch = 4, .rewinds = 5});
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  auto out = *work->producer();
+  {
+    auto all = out.claim(4);
+    for (std::uint64_t i = 0; i < 4; ++i) all[i].price = 100 + i;
+    std::move(all).publish();
+  }
+  while (begins.load() < 3) EXPECT_FALSE(out.try_claim());
+  EXPECT_FALSE(out.try_claim()) << "its last event is still in work";
+  refused = true;
+  EXPECT_TRUE(work->drain());
+  EXPECT_EQ(prices, (std::vector<std::uint64_t>{100, 101, 102, 103}));
 }
 
 TEST(Flow, AHandlerEndsTheFlowBeforeItsEvent) {

@@ -656,7 +656,12 @@ TEST(RingOfOneDeathTest, ASecondThreadOnItsProducerIsCaught) {
   quotes<producers::one> of(4);
   auto out = *of.make_producer();
   put(out, 1);
-  EXPECT_DEATH(std::thread([&] { put(out, 2); }).join(), "a second thread uses the producer");
+  const auto* why = "a second thread uses the producer";
+  const auto fill = [](quote&, std::uint64_t) {};
+  EXPECT_DEATH(std::thread([&] { put(out, 2); }).join(), why);
+  EXPECT_DEATH(std::thread([&] { static_cast<void>(out.publish(2, fill)); }).join(), why);
+  EXPECT_DEATH(std::thread([&] { static_cast<void>(out.claim()); }).join(), why);
+  EXPECT_DEATH(std::thread([&] { static_cast<void>(out.try_claim(2)); }).join(), why);
   auto moved = std::move(out);
   std::thread([&] { put(moved, 2); }).join();
 }

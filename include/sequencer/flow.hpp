@@ -221,6 +221,9 @@ class flow {
       all += " stage '" + each.name + "' stands at " + std::to_string(each.position) + ", " +
              std::to_string(each.behind) + " behind;";
     }
+    if (const auto open = mine().of.oldest_claim()) {
+      all += " position " + std::to_string(open->first) + " is claimed and not published;";
+    }
     all.back() = '.';
     return all;
   }
