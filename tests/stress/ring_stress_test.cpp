@@ -2,9 +2,9 @@
 
 // Rings and flows of random shapes with more threads than cores: producers of every kind, some of
 // which die with a claim in hand; stages that follow each other, throw, begin again, let go early,
-// come and go; a second flow beside them and a second ring behind them; pollers that come and go;
-// closed at any moment. Written for the thread sanitizer, useful without. SEQUENCER_MINUTES is
-// shared by the cases, SEQUENCER_SEED repeats the shapes.
+// come and go; a second flow beside them, a second ring and a poller behind them; pollers that come
+// and go, as many as the host has cores; closed at any moment. Written for the thread sanitizer,
+// useful without. SEQUENCER_MINUTES is shared by the cases, SEQUENCER_SEED repeats the shapes.
 
 #include <gtest/gtest.h>
 
@@ -270,7 +270,11 @@ class round_of {
     ASSERT_TRUE(begun) << begun.text();
     auto beside = two_flows(of);
     std::atomic<bool> over{false};
-    std::thread guest([&, seed = random_()] { visit(of, *begun, over, seed); });
+    if (one_in(2)) follow_on_a_thread_of_its_own(*begun);
+    std::vector<std::thread> guests;
+    for (auto n = std::max(1u, std::thread::hardware_concurrency()); n-- != 0;) {
+      guests.emplace_back([&, seed = random_()] { visit(of, *begun, over, seed); });
+    }
     auto sources = begin_sources(of, large);
     if (beside && one_in(2)) leave_alone(*beside);
     if (one_in(2)) change(*begun);
@@ -281,8 +285,9 @@ class round_of {
     }
     join(sources);
     over = true;
-    guest.join();
+    join(guests);
     check();
+    if (behind_.joinable()) check_behind();
     if (far_) check_far();
   }
 
@@ -315,6 +320,15 @@ class round_of {
     reader_ = std::thread([this, in = *far_->join()]() mutable {
       in.template run<wait::park>(
           [this](const job& at, sequence s, bool) { far_seen_.see(at, s); });
+    });
+  }
+
+  // Behind one of the stages, wherever that goes.
+  void follow_on_a_thread_of_its_own(flow_of& running) {
+    const auto& one = members_[random_() % members_.size()];
+    behind_ = std::thread([this, in = *running.join({one.name})]() mutable {
+      in.template run<wait::park>(
+          [this](const job& at, sequence s, bool) { behind_seen_.see(at, s); });
     });
   }
 
@@ -573,6 +587,12 @@ class round_of {
     }
   }
 
+  void check_behind() {
+    behind_.join();
+    EXPECT_TRUE(behind_seen_.sound());
+    EXPECT_EQ(behind_seen_.count(), sum_of(published_));
+  }
+
   void check_far() {
     out_.reset();
     far_->close();
@@ -595,6 +615,8 @@ class round_of {
   std::optional<far_producer> out_;
   std::thread reader_;
   follower far_seen_{true};
+  std::thread behind_;
+  follower behind_seen_{true};
 };
 
 // ---- the dead
