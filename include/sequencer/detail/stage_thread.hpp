@@ -137,7 +137,7 @@ class stage_thread final : public running_stage {
 
   // Events that may be handled, as of the last look.
   std::uint64_t allowed() const noexcept {
-    return bound_ == gate::open ? ~std::uint64_t{0} : bound_ - next();
+    return std::max(bound_, next()) - next();
   }
   std::uint64_t room() const noexcept {
     const auto most = options().max_batch != 0
@@ -152,21 +152,20 @@ class stage_thread final : public running_stage {
     if (at != next()) in_->go_to(at);
   }
 
-  // False when another worker was faster.
+  // False when another worker was faster: then this one goes on from where all of them are.
   bool take(sequence last) noexcept {
     auto first = next();
-    // order: shared-taken -> shared-seen: this worker's gate
-    return shared_->next.compare_exchange_strong(first, last, release, relaxed);
-  }  // relaxed: the failure is the answer
+    // order: shared-taken <-> shared-seen: this worker's gate; the gate of who took what is below
+    if (shared_->next.compare_exchange_strong(first, last, release, acquire)) return true;
+    in_->go_to(first);
+    return false;
+  }
 
   // False when the ring is to be halted.
   bool serve() noexcept {
+    if (shared_) return serve_shared();
     bool going = true;
-    if (shared_) {
-      const auto found = in_->readable(std::min(room(), share()));
-      if (!take(found.end)) return true;
-      going = serve_stretch(found);
-    } else if constexpr (streams) {
+    if constexpr (streams) {
       in_->look(
           [&](event_type& event, sequence s, bool last) noexcept {
             handler_(event, s, last);
@@ -178,6 +177,20 @@ class stage_thread final : public running_stage {
     }
     if constexpr (hooks::batch_end<Handler>) handler_.on_batch_end();
     return going;
+  }
+
+  // What is there, as of the last look at what holds this stage back. Only who found another one
+  // faster asks for the word before he takes: asking fetches its line once, and taking once more.
+  bool serve_shared() noexcept {
+    do {
+      const auto found = in_->readable(std::min(room(), share()));
+      if (found.end == next()) break;
+      if (!take(found.end)) continue;
+      const bool going = serve_stretch(found);
+      if constexpr (hooks::batch_end<Handler>) handler_.on_batch_end();
+      if (!going) return false;
+    } while (!gave_up_ && !is_over());
+    return true;
   }
 
   // Events that a worker takes at once.
