@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdint>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 
@@ -20,6 +22,16 @@ inline bool is_asleep(long id) {
   // The state is behind the name, which stands in brackets.
   const auto state = line.rfind(')');
   return state != std::string::npos && line.size() > state + 2 && line[state + 2] == 'S';
+}
+
+// How often that thread of this process has given up its CPU to wait for something.
+inline std::uint64_t times_asleep(long id) {
+  std::ifstream of("/proc/self/task/" + std::to_string(id) + "/status");
+  for (std::string line; std::getline(of, line);) {
+    constexpr std::string_view what = "voluntary_ctxt_switches:";
+    if (line.starts_with(what)) return std::stoull(line.substr(what.size()));
+  }
+  return 0;
 }
 
 // Returns when the kernel knows that thread of this process no more. It may for a moment after it
@@ -45,6 +57,7 @@ class sleepy_thread {
   void await_sleep() const {
     while (!over_.load() && !sleeps()) std::this_thread::yield();
   }
+  long id() const noexcept { return id_.load(); }
 
  private:
   bool sleeps() const { return id_.load() != 0 && is_asleep(id_.load()); }

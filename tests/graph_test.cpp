@@ -1076,6 +1076,19 @@ void wait_for_oneself_in_a_poll() {
   in.poll([&](const order&, sequence, bool) { put_three(out); });
 }
 
+template <class Producers>
+void wait_for_oneself_behind_a_stage() {
+  ring<order, Producers> of(2);
+  graph plan{of};
+  plan.add("a", [](const order&, sequence, bool) noexcept {});
+  auto work = std::move(plan).start();
+  auto in = *work->join({"a"});
+  auto out = *work->producer();
+  put(out, 0);
+  static_cast<void>(in.await());
+  in.poll([&](const order&, sequence, bool) { put_three(out); });
+}
+
 // A stage has 20 seconds to stop the process.
 void wait_for_the_end() {
   const auto late = wait::in(std::chrono::seconds(20));
@@ -1146,6 +1159,8 @@ TEST(FlowDeathTest, AHandlerThatWaitsForItselfIsStopped) {
   const auto* why = "waits for room in the ring that it is consuming";
   EXPECT_DEATH(wait_for_oneself_in_a_poll<producers::one>(), why);
   EXPECT_DEATH(wait_for_oneself_in_a_poll<producers::many>(), why);
+  EXPECT_DEATH(wait_for_oneself_behind_a_stage<producers::one>(), why);
+  EXPECT_DEATH(wait_for_oneself_behind_a_stage<producers::many>(), why);
   EXPECT_DEATH(wait_for_oneself_in_a_stage(), why);
   EXPECT_DEATH(wait_for_oneself_in_a_run_of_events(), why);
   EXPECT_DEATH(wait_for_oneself_in_a_worker(), why);

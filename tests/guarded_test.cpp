@@ -4,8 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -223,6 +226,85 @@ TEST(Guarded, ABatchThatIsGivenUpIsPassedOver) {
   EXPECT_TRUE(work->drain());
   EXPECT_EQ(begun, (std::vector<sequence>{0, 0, 0, 1}));
   EXPECT_EQ(given_up, std::vector<sequence>{0});
+}
+
+// ---- hooks
+
+using lines = std::vector<std::string>;
+
+// Its third event and its third batch are begun again, and then given up.
+struct diary {
+  lines* to;
+  void note(const std::string& what) noexcept { to->push_back(what); }
+  void on_start(std::string_view name) noexcept { note("start " + std::string(name)); }
+  void on_stop() noexcept { note("stop"); }
+  void on_batch_start(std::uint64_t size, std::uint64_t) noexcept {
+    note("batch of " + std::to_string(size));
+  }
+  void on_batch_end() noexcept { note("end"); }
+};
+struct diary_of_events : diary {
+  handled operator()(const job&, sequence s, bool) noexcept {
+    note(std::to_string(s));
+    return s == 2 ? handled::rewind : handled::next;
+  }
+  void on_give_up(job&, sequence s) noexcept { note("not " + std::to_string(s)); }
+};
+struct diary_of_batches : diary {
+  handled operator()(const batch<job>& all) noexcept {
+    note(std::to_string(all.positions().first));
+    return all.positions().first == 2 ? handled::rewind : handled::next;
+  }
+  void on_give_up(batch<job>& all) noexcept {
+    note("not " + std::to_string(all.positions().first));
+  }
+};
+
+template <class Handler>
+void live(Handler handler) {
+  ring<job> of(8);
+  graph plan{of};
+  plan.add("a", std::move(handler), {}, {.max_batch = 1, .rewinds = 1});
+  auto work = std::move(plan).start();
+  EXPECT_TRUE(work) << work.text();
+  {
+    auto out = *work->producer();
+    auto all = out.claim(4);
+    std::move(all).publish();
+  }
+  EXPECT_TRUE(work->drain());
+}
+
+TEST(Guarded, PassesOnTheHooksOfItsHandler) {
+  const auto none = [](const thrown&, auto&) { return verdict::halt; };
+  lines events, guarded_events, batches, guarded_batches;
+  live(diary_of_events{{&events}});
+  live(guarded(diary_of_events{{&guarded_events}}, none));
+  live(diary_of_batches{{&batches}});
+  live(guarded(diary_of_batches{{&guarded_batches}}, none));
+  EXPECT_EQ(events, (lines{"start a", "batch of 1", "0", "end", "batch of 1", "1", "end",
+                           "batch of 1", "2", "2", "not 2", "end", "batch of 1", "3", "end",
+                           "stop"}));
+  EXPECT_EQ(guarded_events, events);
+  EXPECT_EQ(batches, events);
+  EXPECT_EQ(guarded_batches, events);
+}
+
+TEST(Guarded, IsIdleWhenItsHandlerIs) {
+  struct waiting {
+    std::atomic<std::uint64_t>* idle;
+    void operator()(const job&, sequence, bool) {}
+    void on_idle() noexcept { ++*idle; }
+  };
+  std::atomic<std::uint64_t> idle{0};
+  ring<job> of(4);
+  graph plan{of};
+  plan.add("a", guarded(waiting{&idle}, [](const thrown&, job&) { return verdict::halt; }), {},
+           {.idle = std::chrono::microseconds(100)});
+  auto work = std::move(plan).start();
+  ASSERT_TRUE(work) << work.text();
+  while (idle.load() < 2) std::this_thread::yield();
+  EXPECT_TRUE(work->drain());
 }
 
 }  // namespace

@@ -18,6 +18,7 @@
 
 #include <sequencer/cpu.hpp>
 #include <sequencer/graph.hpp>
+#include <sequencer/guarded.hpp>
 
 #include "costs.hpp"
 #include "sanitized.hpp"
@@ -209,13 +210,39 @@ struct watched_handler {
   }
 };
 
+// With hooks, which are inside of what is watched.
 struct watched_batches : watched_handler {
+  std::uint64_t begun = 0;
+  std::uint64_t ended = 0;
+  void on_batch_start(std::uint64_t, std::uint64_t) noexcept { ++begun; }
   void operator()(const batch<quote>& all) noexcept {
     for (const auto& [q, s] : all) see(s);
   }
+  void on_batch_end() noexcept { ++ended; }
 };
 
-// An event stage, a batch stage and two workers, and a stage that follows the first two. With
+// Begins each event again.
+struct watched_twice : watched_handler {
+  bool again = false;
+  handled operator()(quote&, sequence s, bool) noexcept {
+    again = !again;
+    if (again) return handled::rewind;
+    see(s);
+    return handled::next;
+  }
+};
+
+// As one that might throw.
+auto careful(watched_twice handler) {
+#ifdef __cpp_exceptions
+  return guarded(handler, [](const thrown&, quote&) { return verdict::halt; });
+#else
+  return handler;
+#endif
+}
+
+// An event stage, a batch stage with hooks and two workers who begin everything again, and a stage
+// that follows the first two, by a barrier that is laid out by the compiler or not. With
 // `Together` it works while they do, and everybody spins as long as it takes. Else nobody may have
 // to wait, who could fall asleep: the ring holds everything, which is there before they go on, and
 // the follower has its turn when they are at the end.
@@ -234,9 +261,14 @@ struct graph_at_work {
     graph plan{of};
     auto events = plan.template add<How>("events", leads, {}, how);
     auto batches = plan.template add<How>("batches", watched_batches{leads}, {}, how);
-    plan.template add_workers<How>("crew", 2, [&](std::size_t) { return leads; });
-    plan.template add<How>("follower", watched_handler{&at, &at.follower_goes, 0, to - from},
-                           {events, batches}, how);
+    const watched_twice repeats{leads};
+    plan.template add_workers<How>("crew", 2, [&](std::size_t) { return careful(repeats); });
+    const watched_handler follows{&at, &at.follower_goes, 0, to - from};
+    if constexpr (Together) {
+      plan.template add<How>("follower", follows, std::array{events, batches}, how);
+    } else {
+      plan.template add<How>("follower", follows, {events, batches}, how);
+    }
     work.emplace(*std::move(plan).start());
     out.emplace(*work->template producer<How>());
     publish_up_to(from + 2);  // one for each worker
@@ -270,6 +302,47 @@ TEST(RingCosts, NothingSpentByStagesAtWork) {
   if (first == costs::cannot_forbid) GTEST_SKIP() << "no seccomp here";
   EXPECT_EQ(first, 0);
   EXPECT_EQ((without_system_calls<graph_at_work<producers::many, awake, 256, true>>()), 0);
+}
+
+// A poller behind a stage.
+struct following {
+  ring<quote, producers::many> of{64};
+  std::optional<flow<ring<quote, producers::many>>> work;
+  std::optional<follower<ring<quote, producers::many>>> in;
+  std::optional<producer<ring<quote, producers::many>, wait::spin>> out;
+
+  void prepare() {
+    graph plan{of};
+    plan.add<wait::spin>("first", [](quote& q, sequence, bool) noexcept { ++q.price; });
+    work.emplace(*std::move(plan).start());
+    in.emplace(*work->join({"first"}));
+    out.emplace(*work->producer<wait::spin>());
+  }
+  bool run() {
+    std::uint64_t seen = 0;
+    bool right = true;
+    const auto see = [&](const quote& q, sequence s, bool) {
+      right = right && q.price == s + 1;
+      ++seen;
+    };
+    for (std::uint64_t i = 0; i < 200; ++i) {
+      static_cast<void>(out->publish([&](quote& q) { q.price = i; }));
+      while (in->poll(see) != polled::batch) static_cast<void>(in->await<awake>(far_off));
+    }
+    return right && seen == 200;
+  }
+};
+
+TEST(RingCosts, NothingSpentBehindAStage) {
+  following work;
+  work.prepare();
+  const auto before = costs::so_far;
+  EXPECT_TRUE(work.run());
+  EXPECT_EQ(costs::so_far, before);
+  if (sanitized) GTEST_SKIP() << "the sanitizer makes calls of its own";
+  const int calls = costs::without_system_calls<following>();
+  if (calls == costs::cannot_forbid) GTEST_SKIP() << "no seccomp here";
+  EXPECT_EQ(calls, 0);
 }
 
 }  // namespace
