@@ -44,6 +44,7 @@ TEST(project, sources_have_their_form) { EXPECT_THAT(form(project()), IsEmpty())
 TEST(project, the_disruptors_page_is_whole) {
   EXPECT_THAT(disruptor_page(project()), IsEmpty());
 }
+TEST(project, conformance_names_tests) { EXPECT_THAT(conformance_page(project()), IsEmpty()); }
 
 // "Rarely": at most one function in fifty is longer than a reader takes in at one glance or two.
 TEST(project, long_functions_are_rare) {

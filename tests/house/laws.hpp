@@ -66,4 +66,7 @@ findings form(const tree& all);
 // docs/disruptor.md has every class and method of LMAX's Disruptor 4, and names what we have.
 findings disruptor_page(const tree& all);
 
+// Each `suite.Test` that docs/conformance.md names is one of the tests.
+findings conformance_page(const tree& all);
+
 }  // namespace house

@@ -286,5 +286,15 @@ TEST(disruptor_page, catches_a_row_that_gives_no_reason) {
   EXPECT_THAT(disruptor_page(page("| `Cursored` | - | because |\n")), Not(says("no reason")));
 }
 
+// ---- the page of scenarios
+
+TEST(conformance_page, catches_a_test_that_is_not_there) {
+  const auto broken = conformance_page(
+      {split("docs/conformance.md", "| 1 | a `Ring.Passes`, `Ring.Stops`, `ring.hpp` |\n"),
+       split("tests/ring_test.cpp", "TYPED_TEST(Ring, Passes) {}\n")});
+  EXPECT_THAT(broken, says("Ring.Stops is no test"));
+  EXPECT_THAT(broken, SizeIs(1));
+}
+
 }  // namespace
 }  // namespace house
