@@ -384,7 +384,7 @@ int main(int count, char** words) {
   program.run<follows_two<spin, false>>("follows_both",
                                         {.runs = 20'000, .bound = 0, .full_bound = 1});
   // Small enough for more switches.
-  program.run<shares<spin, 2, 2, true>>("share_two", {.runs = 5'000, .bound = 1, .full_bound = 2});
+  program.run<shares<spin, 2, 2, true>>("share_two", {.runs = 5'000, .bound = 1});
   program.run<follows<spin, 1, 1, true>>(
       "follows_one_event", {.runs = 5'000, .bound = 0, .full_bound = 2});
   program.run<all_leave<1>>("all_leave_one_event", {.runs = 5'000, .bound = 0, .full_bound = 1});
@@ -400,8 +400,7 @@ int main(int count, char** words) {
   // From here on everybody sleeps who waits.
   detail::asymmetric_fence::fences = true;
   using wait::park;
-  program.run<shares<park, 2, 2, true>>(
-      "share_two_parked", {.runs = 5'000, .bound = 0, .full_bound = 2});
+  program.run<shares<park, 2, 2, true>>("share_two_parked", {.runs = 5'000, .bound = 0});
   program.run<follows<park, 1, 1, true>>("follows_one_event_parked",
                                          {.runs = 5'000, .bound = 0, .full_bound = 1});
   program.run<halts>("halts", {.runs = 20'000, .bound = 0, .full_bound = 1});
