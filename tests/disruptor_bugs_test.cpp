@@ -396,13 +396,15 @@ TYPED_TEST(bugs, WhoSleepsIsWoken) {
   }
 }
 
-// Between two looks that are 5 ms apart; at the first there may be a last step to the sleep.
+// Between two looks that are 5 ms apart; at the first there may be a last step to the sleep. Who
+// looks for himself less often than that is not found out.
 bool stays_asleep(const sleepy_thread& one) {
   ring<quote> nothing(1);
   auto in = *nothing.join();
   for (int tries = 0; tries < 20; ++tries) {
     one.await_sleep();
     const auto before = times_asleep(one.id());
+    EXPECT_GT(before, 0u) << "the kernel does not say";
     EXPECT_EQ(in.await<wait::park>(wait::in(std::chrono::milliseconds(5))), polled::idle);
     if (times_asleep(one.id()) == before && is_asleep(one.id())) return true;
   }

@@ -47,7 +47,8 @@ concept batch_handler = std::invocable<Handler&, batch<Event>&>;
 // A handler may have these besides; all on its own thread, and noexcept:
 //   on_start(std::string_view stage)   before the first event
 //   on_stop()                          after the last
-//   on_batch_start(size, depth)        positions of the batch, and all that could be handled then
+//   on_batch_start(size, depth)        positions of the batch, and all that could be handled then,
+//                                      for workers as of their last look at the stages before
 //   on_batch_end()                     after a batch, also one that ended in skips or held none
 //   on_idle()                          see stage_options::idle
 //   on_give_up(Event&, sequence)       see stage_options::rewinds; an event handler's

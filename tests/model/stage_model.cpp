@@ -191,6 +191,46 @@ struct follows_two : rl::test_suite<follows_two<How, Workers, Barrier>, 3> {
   void after() { model::require(expected == events, "an event was lost at the end"); }
 };
 
+// Two workers behind a stage: each event to one of them, and none before the stage is done with it.
+// Everything is published before.
+template <class How>
+struct shares_behind : rl::test_suite<shares_behind<How>, 3> {
+  static constexpr int events = 3;
+  struct first {
+    void operator()(watched& event, sequence s) const noexcept {
+      event.value = static_cast<int>(s) + 100;
+    }
+  };
+  struct handle {
+    shares_behind* of;
+    int me;
+    void operator()(watched& event, sequence s) const noexcept { of->take(event, s, me); }
+  };
+  ring_of of{4};
+  std::shared_ptr<detail::shared_position> shared = std::make_shared<detail::shared_position>();
+  std::unique_ptr<stage<How, first>> before_it = make_stage<How>(of, first{});
+  std::unique_ptr<stage<How, handle>> worker[2] = {
+      make_stage<How>(of, handle{this, 0}, shared), make_stage<How>(of, handle{this, 1}, shared)};
+  int handled_by[events] = {};
+
+  void take(watched& event, sequence s, int me) {
+    model::require(s < events && ++handled_by[s] == 1, "an event went to two workers");
+    model::require(worker[me]->gate() <= s, "a gate above the event in work");
+    model::require(event.value == static_cast<int>(s) + 100, "before the stage it follows");
+  }
+  void before() {
+    for (auto& each : worker) each->follow(*before_it);
+    publish<How>(of, events);
+  }
+  void thread(unsigned index) {
+    if (index == 2) return before_it->work();
+    worker[index]->work();
+  }
+  void after() {
+    for (const int times : handled_by) model::require(times == 1, "an event went to no worker");
+  }
+};
+
 // Whoever sees that a stage has ended sees all that its handler did.
 struct ends : rl::test_suite<ends, 2> {
   struct handle {
@@ -383,6 +423,7 @@ int main(int count, char** words) {
                                        {.runs = 20'000, .bound = 0, .full_bound = 1});
   program.run<follows_two<spin, false>>("follows_both",
                                         {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<shares_behind<spin>>("shares_behind", {.runs = 20'000, .bound = 0, .full_bound = 1});
   // Small enough for more switches.
   program.run<shares<spin, 2, 2, true>>("share_two", {.runs = 5'000, .bound = 1});
   program.run<follows<spin, 1, 1, true>>(
@@ -407,6 +448,8 @@ int main(int count, char** words) {
   program.run<middle_leaves<wait::park, unrolled>>(
       "middle_leaves_parked", {.runs = 20'000, .bound = 0, .full_bound = 1});
   program.run<shares<park, 2, 1>>("shares_parked", {.runs = 20'000, .bound = 0, .full_bound = 1});
+  program.run<shares_behind<park>>("shares_behind_parked",
+                                   {.runs = 20'000, .bound = 0, .full_bound = 1});
   program.run<follows<park, 2, 1>>("follows_parked",
                                    {.runs = 20'000, .bound = 0, .full_bound = 1});
   program.run<follows_two<park, true>>("follows_workers_parked",

@@ -24,10 +24,11 @@ namespace sequencer::detail {
 // The next position that none of a stage's workers has taken.
 //
 // Invariant: a worker's gate is never above an event that it is handling, nor above this word: it
-// reads the word, moves its gate there, and takes from there by an exchange that fails when another
-// one was faster. Gates rise only. So the least gate of all workers is below everything that is not
-// handled, and a worker that parks holds back nothing but what is not published: publishing it
-// wakes the worker. After LMAX's WorkProcessor, but what is published is looked at before the take.
+// takes from where its gate is, by an exchange that fails when another one was faster and says
+// where the word is; then it moves its gate there. Gates rise only. So the least gate of all
+// workers is below everything that is not handled, and a worker that parks holds back nothing but
+// what is not published: publishing it wakes the worker. After LMAX's WorkProcessor, but what is
+// published is looked at before the take.
 struct alignas(interference_size) shared_position {
   atomic<sequence> next{0};
 };
@@ -179,8 +180,8 @@ class stage_thread final : public running_stage {
     return going;
   }
 
-  // What is there, as of the last look at what holds this stage back. Only who found another one
-  // faster asks for the word before he takes: asking fetches its line once, and taking once more.
+  // What is there, as of the last look at what holds this stage back. Between two takes nobody asks
+  // for the word, since one that fails says where it is: asking would fetch its line once more.
   bool serve_shared() noexcept {
     do {
       const auto found = in_->readable(std::min(room(), share()));
