@@ -118,18 +118,24 @@ void serve_ten(Add add) {
   EXPECT_TRUE(work->drain());
 }
 
+// Of ten jobs in batches of four, one at a time and a batch at a time.
+lines life_of_events(const std::string& name) {
+  return {"start " + name, "batch 4 of 10", "0", "1", "2", "3 last", "end", "batch 4 of 6", "4",
+          "5", "6", "7 last", "end", "batch 2 of 2", "8", "9 last", "end", "stop"};
+}
+lines life_of_batches(const std::string& name) {
+  return {"start " + name, "batch 4 of 10", "0 1 2 3", "end", "batch 4 of 6", "4 5 6 7", "end",
+          "batch 2 of 2", "8 9", "end", "stop"};
+}
+
 TEST(Stage, ABatchHandlerHasTheHooksOfAnEventHandler) {
   lines events, batches;
   serve_ten([&](auto& plan, stage first) {
     plan.add("events", diary_of_events{{&events}}, {first}, {.max_batch = 4});
     plan.add("batches", diary_of_batches{{&batches}}, {first}, {.max_batch = 4});
   });
-  EXPECT_EQ(events, (lines{"start events", "batch 4 of 10", "0", "1", "2", "3 last", "end",
-                           "batch 4 of 6", "4", "5", "6", "7 last", "end",
-                           "batch 2 of 2", "8", "9 last", "end", "stop"}));
-  EXPECT_EQ(batches, (lines{"start batches", "batch 4 of 10", "0 1 2 3", "end",
-                            "batch 4 of 6", "4 5 6 7", "end", "batch 2 of 2", "8 9", "end",
-                            "stop"}));
+  EXPECT_EQ(events, life_of_events("events"));
+  EXPECT_EQ(batches, life_of_batches("batches"));
 }
 
 // A worker that is alone takes what a stage would; of several, each has hooks of its own, for the
@@ -143,12 +149,8 @@ TEST(Stage, AWorkerHasTheHooksOfAStage) {
     plan.add_workers("team", 1, [&](std::size_t) { return diary_of_batches{{&batches}}; }, {first},
                      how);
   });
-  EXPECT_EQ(events, (lines{"start crew/0", "batch 4 of 10", "0", "1", "2", "3 last", "end",
-                           "batch 4 of 6", "4", "5", "6", "7 last", "end",
-                           "batch 2 of 2", "8", "9 last", "end", "stop"}));
-  EXPECT_EQ(batches, (lines{"start team/0", "batch 4 of 10", "0 1 2 3", "end",
-                            "batch 4 of 6", "4 5 6 7", "end", "batch 2 of 2", "8 9", "end",
-                            "stop"}));
+  EXPECT_EQ(events, life_of_events("crew/0"));
+  EXPECT_EQ(batches, life_of_batches("team/0"));
 }
 
 TEST(Stage, EachWorkerIsToldOfItsOwnBatches) {
