@@ -225,7 +225,12 @@ TEST(perf, sweeps_have_a_row_for_each_batch_payload_and_size) {
     EXPECT_EQ(values_of(batches, each, "batch"), (set{1, 512}));
     EXPECT_EQ(values_of(payloads, each, "payload"), (set{8, 256}));
   }
-  EXPECT_GE(values_of(rows_of("sweep_slots"), "sequencer", "capacity").size(), 2);
+  const auto sizes = values_of(rows_of("sweep_slots"), "sequencer", "capacity").size();
+  if (!std::filesystem::exists("/sys/devices/system/cpu/cpu0/cache")) {
+    EXPECT_EQ(sizes, 0u);
+    GTEST_SKIP() << "the kernel shows no caches here, so no ring can be as large as they are";
+  }
+  EXPECT_GE(sizes, 2u);
 }
 
 // One tiny run of contests of the ring, with a wrong contender of each kind.

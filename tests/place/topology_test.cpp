@@ -197,19 +197,22 @@ TEST(this_machine, reads_the_same_with_and_without_hwloc) {
   auto one = topology::discover();
   auto other = topology::from_tree("/");
   ASSERT_TRUE(one && other);
-  EXPECT_EQ(one->cores, other->cores);
   EXPECT_EQ(one->packages, other->packages);
   EXPECT_EQ(one->usable_cpus, other->usable_cpus);
-  ASSERT_EQ(one->caches.size(), other->caches.size());
-  for (std::size_t i = 0; i < one->caches.size(); ++i) {
-    EXPECT_EQ(one->caches[i].cpus, other->caches[i].cpus);
-    EXPECT_EQ(one->caches[i].bytes, other->caches[i].bytes);
-  }
   ASSERT_EQ(one->nodes.size(), other->nodes.size());
   for (std::size_t i = 0; i < one->nodes.size(); ++i) {
     EXPECT_EQ(one->nodes[i].number, other->nodes[i].number);
     EXPECT_EQ(one->nodes[i].cpus, other->nodes[i].cpus);
     EXPECT_EQ(one->nodes[i].usable, other->nodes[i].usable);
+  }
+  if (!std::filesystem::exists("/sys/devices/system/cpu/cpu0/cache")) {
+    GTEST_SKIP() << "the kernel shows no caches here, and hwloc asks the processor for them";
+  }
+  EXPECT_EQ(one->cores, other->cores);
+  ASSERT_EQ(one->caches.size(), other->caches.size());
+  for (std::size_t i = 0; i < one->caches.size(); ++i) {
+    EXPECT_EQ(one->caches[i].cpus, other->caches[i].cpus);
+    EXPECT_EQ(one->caches[i].bytes, other->caches[i].bytes);
   }
 }
 
