@@ -76,7 +76,7 @@ void expect_accounted(Cache& cache, const std::vector<numbers>& all) {
   sequence known = 0;
   for (const auto& mine : all) {
     for (const auto number : mine) {
-      ASSERT_LT(number, seen.size());
+      ASSERT_LT(number, seen.size()) << "issued and given back, and so to be issued twice";
       ASSERT_FALSE(seen[number]) << "issued twice: " << number;
       seen[number] = true;
       ++known;
