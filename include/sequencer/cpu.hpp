@@ -43,6 +43,20 @@ inline std::uint64_t ticks() noexcept {
 #endif
 }
 
+// The same, when the loads before it have their values, and before those behind it begin.
+inline std::uint64_t ordered_ticks() noexcept {
+#if defined(__x86_64__)
+  _mm_lfence();
+  const auto now = ticks();
+  _mm_lfence();
+  return now;
+#else
+  std::uint64_t now;
+  asm volatile("dsb ld\n\tisb\n\tmrs %0, cntvct_el0\n\tisb" : "=r"(now)::"memory");
+  return now;
+#endif
+}
+
 // Ticks in about so many nanoseconds, as the counter of an x86 would run at 2.5 GHz.
 inline std::uint64_t rough_ticks(std::uint64_t nanoseconds) noexcept {
 #if defined(__x86_64__)

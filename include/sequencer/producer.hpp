@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <sequencer/claim.hpp>
+#include <sequencer/detail/asking_ahead.hpp>
 #include <sequencer/detail/owner_thread.hpp>
 #include <sequencer/result.hpp>
 #include <sequencer/sequence.hpp>
@@ -69,8 +70,9 @@ class producer {
     if (!got) [[unlikely]] return got.code();
     claim_type mine(*of_, at_, *got);
     const auto at = at_;
+    const auto ahead = ahead_of(*got);
     for (auto s = got->first; s != got->last;) {
-      const auto stop = std::min(got->last, at.lap_end(s));
+      const auto stop = ahead.before({s, std::min(got->last, at.lap_end(s))});
       for (auto* here = &at[s]; s != stop; ++here) {
         const bool full = filled(fill, here->event, s - got->first);
         mine.settle_first(here->word, full ? stamp::published(s) : stamp::skipped(s));
@@ -133,6 +135,14 @@ class producer {
     // A single producer that learns of the end is the one who says where it is.
     if (!got && !is_full(got.code())) [[unlikely]] of_->wake_all();
     return got;
+  }
+
+  // Of a run: which slots it may ask for ahead of its stores.
+  detail::asking_ahead<typename Ring::places> ahead_of(range got) const noexcept {
+    // relaxed: a hint.
+    const bool far = of_->far_readers_.load(detail::relaxed) != 0;
+    if constexpr (Ring::producers_type::single) return {at_, far ? mine_.free : 0};
+    return {at_, far ? got.last : 0};
   }
 
   static bool is_full(errc why) noexcept {

@@ -241,6 +241,8 @@ class ring {
   // Made once: in a call it would be stored between two events, and that costs more than one.
   const detail::neighbours around_{gates_, freed_, published_, slots_.stamps(),
                                    slots_.capacity()};
+  // Consumers that find lines far: a hint for producers. Beside what is hardly ever written.
+  detail::atomic<std::uint32_t> far_readers_{0};
   detail::gates gates_;
   Producers claims_;
   // Nobody writes them while nobody sleeps.

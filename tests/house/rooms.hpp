@@ -76,6 +76,7 @@ inline constexpr room rooms[] = {
     {"include/sequencer/detail/gates.hpp", 2, 0},
     {"include/sequencer/detail/claiming.hpp", 2, 1},
     {"include/sequencer/detail/catching_up.hpp", 2, 0},
+    {"include/sequencer/detail/asking_ahead.hpp", 2, 0},
     {"include/sequencer/detail/one_claimer.hpp", 2, 2},
     {"include/sequencer/detail/many_claimers.hpp", 2, 2},
     {"include/sequencer/detail/traced_claimers.hpp", 2, 3},

@@ -35,15 +35,20 @@ class reader {
 
   reader(Ring& of, gate& mine) noexcept
       // relaxed: this thread's own store.
-      : of_(&of), gate_(&mine), next_(mine.position.load(relaxed)), pace_(of.capacity()) {}
+      : of_(&of),
+        gate_(&mine),
+        next_(mine.position.load(relaxed)),
+        pace_(of.capacity(), sizeof(slot<event_type>), next_) {}
   reader(reader&& other) noexcept
       : of_(std::exchange(other.of_, nullptr)),
         gate_(other.gate_),
         next_(other.next_),
-        pace_(other.pace_) {}
+        pace_(other.pace_),
+        counts_as_far_(std::exchange(other.counts_as_far_, false)) {}
   reader& operator=(reader&&) = delete;
   ~reader() {
     if (of_ == nullptr) return;
+    count_as_far(false);
     gates::leave(*gate_);
     of_->freed_.ring();
   }
@@ -65,6 +70,7 @@ class reader {
     const auto end = next_ + std::min<std::uint64_t>(most, of_->capacity());
     if (pace_.is_ahead() && end - next_ >= pace_.stride()) [[unlikely]] {
       pace_.before_look(coming{slots, next_});
+      count_as_far(pace_.finds_lines_far());
     }
     if (of_->claims_.halted()) [[unlikely]] return polled::closed;
     if (next_ == end || !stamp_at(slots, next_).is_of(next_)) return nothing();
@@ -99,8 +105,9 @@ class reader {
       if (close) [[likely]] continue;
       if (!more || is_same(here, next, stride)) continue;
       if (!is_same(here, next, eighth)) gate_->rise(next, of_->freed_);
-      if (next - next_ >= pace_.stride() && end - next >= stride) {
+      if (next - next_ >= pace_.stride() && end - next >= pace_.stride()) {
         pace_.walked_a_stride(coming{slots, next});
+        count_as_far(pace_.finds_lines_far());
       }
     }
     seen = next;
@@ -226,15 +233,22 @@ class reader {
     return ((one ^ other) & ~(size - 1)) == 0;
   }
 
+  void count_as_far(bool is_far) noexcept {
+    if (std::exchange(counts_as_far_, is_far) == is_far) [[likely]] return;
+    // relaxed: a hint.
+    of_->far_readers_.fetch_add(is_far ? 1u : ~0u, relaxed);
+  }
+
   polled nothing() noexcept {
-    pace_.saw_nothing();
+    pace_.saw_nothing_at(next_);
     return of_->claims_.ended_at(next_) && !is_readable() ? polled::closed : polled::idle;
   }
 
   Ring* of_;
   gate* gate_;
   sequence next_;
-  catching_up pace_;
+  catching_up<> pace_;
+  bool counts_as_far_ = false;
   bool visiting_ = false;
 };
 

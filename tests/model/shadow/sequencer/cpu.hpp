@@ -20,6 +20,8 @@ inline std::uint64_t ticks() noexcept {
   return now += 1'000'000'000;
 }
 
+inline std::uint64_t ordered_ticks() noexcept { return ticks(); }
+
 class tsc_clock {
  public:
   static tsc_clock calibrate(std::chrono::nanoseconds = {}) { return {}; }
