@@ -152,6 +152,14 @@ void look_at_machine(perf::results& all) {
   }
 }
 
+// A peer may hang, and a person lose patience: what was measured by then is kept.
+bool write_so_far(perf::results& all, const std::string& last, const std::string& path) {
+  all.remarks.push_back("not measured: whatever comes after " + last + ": the run did not end");
+  const bool written = perf::write_json(all, path);
+  all.remarks.pop_back();
+  return written;
+}
+
 int measure(const settings& from) {
   perf::results all;
   look_at_machine(all);
@@ -169,17 +177,19 @@ int measure(const settings& from) {
   for (const auto& each : perf::all_cases()) {
     if (chosen(from, each)) seconds += length_of(each, from);
   }
+  bool written = true;
   {
     perf::progress progress(seconds);
     for (const auto& each : perf::all_cases()) {
       if (!chosen(from, each)) continue;
       progress.next(each.name, length_of(each, from));
       each.run(in);
+      if (written && !from.json.empty()) written = write_so_far(all, each.name, from.json);
     }
   }
   perf::print_rows(all);
   perf::print_verdicts(all);
-  const bool written = from.json.empty() || perf::write_json(all, from.json);
+  written = from.json.empty() || perf::write_json(all, from.json);
   const auto missing = missing_peers(from, all);
   for (const auto& each : missing) {
     fmt::print(stderr,

@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -120,6 +122,10 @@ std::string text_of(const parameters& params) {
                      count(params.capacity));
 }
 
+bool is_plain_file(const std::string& path) {
+  return std::filesystem::is_regular_file(std::filesystem::symlink_status(path));
+}
+
 }  // namespace
 
 const ratio* results::find_ratio(const std::string& name, unsigned threads,
@@ -192,12 +198,16 @@ bool write_json(const results& all, const std::string& path) {
   out["sizes"] = list_of(all.sizes);
   out["targets"] = list_of(all.verdicts);
   out["remarks"] = all.remarks;
-  std::ofstream file(path);
+  // Renamed when it is whole: who ends the program leaves the file as it was. Not what is no file.
+  const bool in_place = std::filesystem::exists(path) && !is_plain_file(path);
+  const auto part = in_place ? path : path + ".part";
+  std::ofstream file(part);
   // What a file of the system's says may be no UTF-8.
   file << out.dump(2, ' ', false, ordered_json::error_handler_t::replace) << '\n';
   file.close();
-  if (file) return true;
+  if (file && (in_place || std::rename(part.c_str(), path.c_str()) == 0)) return true;
   fmt::print(stderr, "sequencer_perf: {}: writing the JSON: {}\n", path, std::strerror(errno));
+  if (!in_place) std::remove(part.c_str());
   return false;
 }
 

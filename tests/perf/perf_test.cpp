@@ -396,6 +396,28 @@ TEST(perf, servers_end_when_the_program_is_killed) {
   while (!at_work_in(scratch / "").empty()) std::this_thread::yield();
 }
 
+TEST(perf, a_run_that_is_killed_leaves_the_cases_that_had_ended) {
+  const command::scratch scratch;
+  const auto file = scratch / "out.json";
+  command::running program({PERF_PROGRAM, "--quick", "--slice-ms", "0.2", "--case", "ring_memory",
+                            "--case", "sizes", "--case", "clock_lamport", "--rounds", "1000000",
+                            "--directory", scratch / "", "--json", file});
+  json measured;
+  const auto last = [&] {
+    const bool any = measured.is_object() && !measured["remarks"].empty();
+    return any ? measured["remarks"].back().dump() : "";
+  };
+  while (last().find("after sizes") == std::string::npos && !program.ended()) {
+    std::ifstream in(file);
+    measured = json::parse(in, nullptr, false);
+  }
+  program.signal(SIGKILL);
+  program.finish();
+  EXPECT_EQ(last(), "\"not measured: whatever comes after sizes: the run did not end\"");
+  EXPECT_FALSE(measured["sizes"].empty());
+  EXPECT_TRUE(measured["rows"].empty());
+}
+
 TEST(perf, sleepers_and_what_a_ring_takes_are_measured) {
   const auto ran = measure({"--quick", "--rounds", "3", "--slice-ms", "0.2", "--case", "wake",
                             "--case", "parking_publish", "--case", "ring_memory"});
