@@ -138,11 +138,12 @@ class producer {
   }
 
   // Of a run: which slots it may ask for ahead of its stores.
-  detail::asking_ahead<typename Ring::places> ahead_of(range got) const noexcept {
-    // relaxed: a hint.
-    const bool far = of_->far_readers_.load(detail::relaxed) != 0;
-    if constexpr (Ring::producers_type::single) return {at_, far ? mine_.free : 0};
-    return {at_, far ? got.last : 0};
+  using asking = detail::asking_ahead<typename Ring::places>;
+  asking ahead_of(range got) const noexcept {
+    // relaxed: a hint. Not even looked at where it would not be taken.
+    if (!asking::helps || of_->far_readers_.load(detail::relaxed) == 0) return {at_, 0};
+    if constexpr (Ring::producers_type::single) return {at_, mine_.free};
+    return {at_, got.last};
   }
 
   static bool is_full(errc why) noexcept {
