@@ -15,14 +15,14 @@ namespace sequencer::detail {
 // Asks for the lines that a run of events will be written to, before their stores come to them.
 // Stores leave in order, and the store buffer holds those of some ten larger events; where lines
 // are far that is too few on their way. Where they are near it does harm: consumers have them back
-// by then. Smaller events need no help, of larger ones the processor sees what comes.
+// by then. Smaller events need no help; of larger ones it was not tried.
 template <class Places>
 class asking_ahead {
  public:
   static constexpr std::size_t slot_bytes =
       sizeof(std::remove_reference_t<decltype(std::declval<const Places&>()[sequence{}])>);
   static constexpr bool helps = slot_bytes > 32 && slot_bytes <= 128;
-  // Slots: 1,280 bytes. With half of that nothing is gained, with twice as many no more.
+  // Slots: 1,280 bytes. With half of that little is gained, with twice as many no more.
   static constexpr std::uint64_t distance = std::max<std::uint64_t>(1, 1280 / slot_bytes);
 
   // Slots below `free` are the producer's to write; 0, it asks for nothing.

@@ -106,7 +106,7 @@ class catching_up {
   static constexpr int most_far_steps = 3;
   static constexpr std::uint64_t worth_a_step = 8;  // two lines of small events
   static constexpr std::uint64_t dense_step = 6;    // 15 million events a second, of far lines
-  // From another core of the same cache a line comes within some 50 ns, from elsewhere in 100 to
+  // From another core of the same cache a line comes within some 80 ns, from elsewhere in 100 to
   // 300. A question that was interrupted takes longer than either, so one alone says nothing.
   static constexpr std::uint64_t far_ns = 100;
   static constexpr std::uint64_t fine_ticks = 20;  // in that time, of a clock that can tell
