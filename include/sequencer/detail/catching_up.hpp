@@ -180,7 +180,7 @@ class catching_up {
   std::uint8_t patience_ = 0;  // waits for nothing that do not end it
   std::uint8_t far_ = 0;       // rises by a question that took long, falls by any other
   std::uint32_t looks_ = 0;    // that saw few events, since one that saw nothing; up to a bound
-  std::uint64_t dense_from_;       // a position that it looked for in vain, or the first one
+  std::uint64_t dense_from_;  // a position that it looked for in vain, or the first one
   std::uint64_t dense_since_ = 0;  // when that was
 };
 
